@@ -1,1 +1,2 @@
 //! fastgo.
+pub mod http;

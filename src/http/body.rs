@@ -1,0 +1,268 @@
+//! Where a request's body ends: a byte-at-a-time decoder for both framings that keeps no copy of the body.
+
+use super::head::{Framing, Limits};
+use super::response::Reject;
+
+/// Chunk extensions and trailers may take this many bytes in one request; they are read and ignored.
+const MAX_CHUNK_OVERHEAD: usize = 16 * 1024;
+
+/// Follows one request's body through however many reads it arrives in.
+#[derive(Debug)]
+pub struct BodyDecoder {
+    state: State,
+    /// Bytes of body that may still come before the limit is passed (chunked only).
+    allowance: u64,
+    /// Bytes of extensions and trailers seen.
+    overhead: usize,
+}
+
+/// One step of decoding.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Decoded<'buf> {
+    /// The body has ended; what follows in the input is the next request.
+    End,
+    /// All input was taken and more is needed.
+    NeedMore,
+    /// The next piece of the body's content.
+    Content(&'buf [u8]),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// This many bytes of a body with a Content-Length are still to come.
+    Length(u64),
+    /// In a chunk-size line; whether a digit was seen, and the size so far.
+    Size {
+        digits: bool,
+        size: u64,
+    },
+    /// After the size, where only white space may stand before an extension.
+    AfterSize {
+        size: u64,
+    },
+    /// In a chunk extension, ignored.
+    Extension {
+        size: u64,
+    },
+    /// The LF that ends a chunk-size line.
+    SizeLf {
+        size: u64,
+    },
+    /// This many bytes of the current chunk are still to come.
+    Data(u64),
+    /// CR and LF after a chunk's data.
+    DataCr,
+    DataLf,
+    /// At the start of a trailer line.
+    TrailerStart,
+    /// In a trailer line, ignored; whether its colon was seen.
+    Trailer {
+        named: bool,
+    },
+    /// The LF that ends a trailer line.
+    TrailerLf,
+    /// The LF of the empty line that ends the body.
+    FinalLf,
+    Ended,
+}
+
+impl BodyDecoder {
+    /// A decoder for the body that follows a head with this framing.
+    pub fn new(framing: Framing, limits: &Limits) -> Self {
+        let state = match framing {
+            Framing::Length(0) => State::Ended,
+            Framing::Length(length) => State::Length(length),
+            Framing::Chunked => State::Size { digits: false, size: 0 },
+        };
+        Self { state, allowance: limits.max_body_bytes, overhead: 0 }
+    }
+
+    /// Whether the whole body was seen.
+    pub fn is_ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    /// Takes bytes from the front of `input`, moving it past what it took.
+    pub fn next<'buf>(&mut self, input: &mut &'buf [u8]) -> Result<Decoded<'buf>, Reject> {
+        loop {
+            match self.state {
+                State::Ended => return Ok(Decoded::End),
+                State::Length(left) => match content(input, left) {
+                    [] => return Ok(Decoded::NeedMore),
+                    piece => {
+                        let left = left - piece.len() as u64;
+                        self.state = if left == 0 { State::Ended } else { State::Length(left) };
+                        return Ok(Decoded::Content(piece));
+                    }
+                },
+                State::Data(left) => match content(input, left) {
+                    [] => return Ok(Decoded::NeedMore),
+                    piece => {
+                        let left = left - piece.len() as u64;
+                        self.state = if left == 0 { State::DataCr } else { State::Data(left) };
+                        return Ok(Decoded::Content(piece));
+                    }
+                },
+                _ => {
+                    let Some((&byte, rest)) = input.split_first() else { return Ok(Decoded::NeedMore) };
+                    *input = rest;
+                    self.state = self.step(byte)?;
+                }
+            }
+        }
+    }
+
+    /// The state after one byte of chunked framing (RFC 9112 §7.1). Line ends are CRLF and nothing else.
+    fn step(&mut self, byte: u8) -> Result<State, Reject> {
+        const BAD_CHUNK: Reject = Reject::bad_request("malformed chunked body");
+        Ok(match (self.state, byte) {
+            (State::Size { size, .. }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+                let digit = u64::from(char::from(byte).to_digit(16).unwrap_or_default());
+                // More than 15 digits cannot be a size within any limit.
+                if size >> 56 != 0 {
+                    return Err(BAD_CHUNK);
+                }
+                State::Size { digits: true, size: size << 4 | digit }
+            }
+            (State::Size { digits: true, size } | State::AfterSize { size } | State::Extension { size }, b'\r') => {
+                if size > self.allowance {
+                    return Err(Reject::new(413, "request body too large"));
+                }
+                self.allowance -= size;
+                State::SizeLf { size }
+            }
+            (State::Size { digits: true, size } | State::AfterSize { size }, b' ' | b'\t') => {
+                self.count_overhead()?;
+                State::AfterSize { size }
+            }
+            (State::Size { digits: true, size } | State::AfterSize { size }, b';') => State::Extension { size },
+            (State::Extension { size }, b'\t' | b' '..=b'~' | 0x80..) => {
+                self.count_overhead()?;
+                State::Extension { size }
+            }
+            (State::SizeLf { size: 0 } | State::TrailerLf, b'\n') => State::TrailerStart,
+            (State::SizeLf { size }, b'\n') => State::Data(size),
+            (State::DataCr, b'\r') => State::DataLf,
+            (State::DataLf, b'\n') => State::Size { digits: false, size: 0 },
+            (State::TrailerStart, b'\r') => State::FinalLf,
+            (State::FinalLf, b'\n') => State::Ended,
+            (State::TrailerStart, byte) if is_token(byte) => {
+                self.count_overhead()?;
+                State::Trailer { named: false }
+            }
+            (State::Trailer { named: false }, byte) if is_token(byte) || byte == b':' => {
+                self.count_overhead()?;
+                State::Trailer { named: byte == b':' }
+            }
+            (State::Trailer { named: true }, b'\r') => State::TrailerLf,
+            (State::Trailer { named: true }, b'\t' | b' '..=b'~' | 0x80..) => {
+                self.count_overhead()?;
+                State::Trailer { named: true }
+            }
+            _ => return Err(BAD_CHUNK),
+        })
+    }
+
+    fn count_overhead(&mut self) -> Result<(), Reject> {
+        self.overhead += 1;
+        if self.overhead > MAX_CHUNK_OVERHEAD {
+            return Err(Reject::new(431, "chunk extensions and trailers too large"));
+        }
+        Ok(())
+    }
+}
+
+/// Splits up to `left` bytes off the front of `input`.
+fn content<'buf>(input: &mut &'buf [u8], left: u64) -> &'buf [u8] {
+    let take = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
+    let (piece, rest) = input.split_at(take);
+    *input = rest;
+    piece
+}
+
+/// tchar of RFC 9110 §5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { max_head_bytes: 1024, max_body_bytes: 10 };
+
+    /// Content and the rest, or the status, when `wire` arrives in pieces of `step` bytes.
+    fn decode(framing: Framing, wire: &[u8], step: usize) -> Result<Option<(Vec<u8>, Vec<u8>)>, u16> {
+        let mut decoder = BodyDecoder::new(framing, &LIMITS);
+        let mut collected = Vec::new();
+        let mut seen = 0;
+        for piece in wire.chunks(step) {
+            let mut input = piece;
+            loop {
+                match decoder.next(&mut input).map_err(|reject| reject.status)? {
+                    Decoded::Content(bytes) => collected.extend_from_slice(bytes),
+                    Decoded::NeedMore => break,
+                    Decoded::End => {
+                        let rest = seen + piece.len() - input.len();
+                        return Ok(Some((collected, wire[rest..].to_vec())));
+                    }
+                }
+            }
+            seen += piece.len();
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn content_and_rest_do_not_depend_on_the_split() {
+        let cases: [(Framing, &[u8], &[u8], &[u8]); 5] = [
+            (Framing::Length(3), b"abcGET", b"abc", b"GET"),
+            (Framing::Length(0), b"GET", b"", b"GET"),
+            (Framing::Chunked, b"3\r\nabc\r\n0\r\n\r\nGET", b"abc", b"GET"),
+            (Framing::Chunked, b"1 ;a=b\r\na\r\n0A\r\n", b"", b""),
+            (Framing::Chunked, b"2;x=\"y\"\r\nab\r\n00\r\nA: b\r\nC:\r\n\r\n", b"ab", b""),
+        ];
+        for (framing, wire, content, rest) in cases {
+            for step in 1..=wire.len() {
+                match decode(framing, wire, step) {
+                    Ok(Some(seen)) => assert_eq!(seen, (content.to_vec(), rest.to_vec())),
+                    // The fourth asks for one byte more than the limit.
+                    verdict => assert_eq!(verdict, Err(413), "{wire:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn malformed_chunks_are_refused() {
+        for wire in [
+            "x\r\n",
+            "\r\n",
+            "-1\r\n",
+            "0x1\r\n",
+            "1\n",
+            "1\r\nabc",
+            "1\r\na\n0\r\n\r\n",
+            "1\r\r\n",
+            "1 1\r\n",
+            "1;\n\r\n",
+            "0\r\n \r\n",
+            "0\r\nname\r\n\r\n",
+            "0\r\n\n",
+            "fffffffffffffffff\r\n",
+            ";a\r\n",
+            "1;a\0\r\n",
+        ] {
+            for step in 1..=wire.len() {
+                assert_eq!(decode(Framing::Chunked, wire.as_bytes(), step), Err(400), "{wire:?}");
+            }
+        }
+        assert_eq!(decode(Framing::Chunked, b"fffffffffffffff\r\n", 1), Err(413));
+        let endless = format!("1;{}", "a".repeat(MAX_CHUNK_OVERHEAD + 1));
+        assert_eq!(decode(Framing::Chunked, endless.as_bytes(), 100), Err(431));
+    }
+}

@@ -1,0 +1,159 @@
+//! What goes back: a status, a few headers and a body held in shared bytes.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::clock::http_date;
+
+/// The content type of every JSON answer.
+pub const JSON: &str = "application/json";
+
+/// A complete answer. Engines add the framing, `Date` and `Connection` headers.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// Status code, 200 to 599.
+    pub status: u16,
+    /// Value of `Content-Type`.
+    pub content_type: &'static str,
+    /// Further headers, in lower case; their values hold no CR, LF or NUL.
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// The body, which a HEAD request or a 304 leaves out although its length is still told for HEAD.
+    pub body: Bytes,
+}
+
+/// A request refused before it reached the application. The connection always closes after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reject {
+    /// Status code, 400 to 505.
+    pub status: u16,
+    /// What was wrong, in words for the client's developer.
+    pub message: &'static str,
+}
+
+/// What a response must say about the exchange that carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Envelope {
+    /// The client spoke HTTP/1.0 and is answered in it.
+    pub http10: bool,
+    /// The connection stays open after this response.
+    pub keep_alive: bool,
+    /// The request was a HEAD: headers only.
+    pub head_only: bool,
+}
+
+impl Envelope {
+    /// For an answer that closes the connection, whatever was asked.
+    pub const CLOSING: Self = Self { http10: false, keep_alive: false, head_only: false };
+}
+
+impl Response {
+    /// A 200 with `body`.
+    pub fn ok(content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self { status: 200, content_type, headers: Vec::new(), body: body.into() }
+    }
+
+    /// An error as the contract's JSON, `{"error":message}`.
+    pub fn error(status: u16, message: &str) -> Self {
+        Self { status, content_type: JSON, headers: Vec::new(), body: error_body(message) }
+    }
+
+    /// The same response with one more header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Appends status line, headers and, unless the envelope is for headers only, the body to `out`.
+    pub fn write_to(&self, out: &mut Vec<u8>, envelope: Envelope) {
+        out.reserve(192 + self.body.len());
+        out.extend_from_slice(if envelope.http10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
+        let mut digits = itoa::Buffer::new();
+        out.extend_from_slice(digits.format(self.status).as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(reason(self.status).as_bytes());
+        if self.status != 304 {
+            out.extend_from_slice(b"\r\ncontent-type: ");
+            out.extend_from_slice(self.content_type.as_bytes());
+            out.extend_from_slice(b"\r\ncontent-length: ");
+            out.extend_from_slice(digits.format(self.body.len()).as_bytes());
+        }
+        for (name, value) in &self.headers {
+            out.extend_from_slice(b"\r\n");
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value.as_bytes());
+        }
+        if !envelope.keep_alive {
+            out.extend_from_slice(b"\r\nconnection: close");
+        } else if envelope.http10 {
+            out.extend_from_slice(b"\r\nconnection: keep-alive");
+        }
+        out.extend_from_slice(b"\r\ndate: ");
+        out.extend_from_slice(&http_date());
+        out.extend_from_slice(b"\r\n\r\n");
+        if !envelope.head_only && self.status != 304 {
+            out.extend_from_slice(&self.body);
+        }
+    }
+}
+
+impl Reject {
+    /// A refusal with `status`.
+    pub const fn new(status: u16, message: &'static str) -> Self {
+        Self { status, message }
+    }
+
+    /// 400: the request's syntax or framing is wrong.
+    pub const fn bad_request(message: &'static str) -> Self {
+        Self::new(400, message)
+    }
+
+    /// The answer to send before closing.
+    pub fn response(self) -> Response {
+        Response::error(self.status, self.message)
+    }
+}
+
+/// `{"error":message}`.
+pub fn error_body(message: &str) -> Bytes {
+    serde_json::json!({ "error": message }).to_string().into()
+}
+
+/// The reason phrase (RFC 9110 §15) of a status this server sends.
+pub fn reason(status: u16) -> &'static str {
+    http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Unknown")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(response: &Response, envelope: Envelope) -> String {
+        let mut out = Vec::new();
+        response.write_to(&mut out, envelope);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_head_answer_tells_the_length_but_sends_no_body() {
+        let text = written(&Response::ok(JSON, "{}"), Envelope { http10: false, keep_alive: true, head_only: true });
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n"));
+        assert!(text.contains("\r\ncontent-length: 2\r\n"));
+        assert!(text.ends_with("\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_reject_closes_and_says_so() {
+        let text = written(&Reject::new(431, "too big").response(), Envelope::CLOSING);
+        assert!(text.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"));
+        assert!(text.contains("\r\nconnection: close\r\n"));
+        assert!(text.ends_with("\r\n\r\n{\"error\":\"too big\"}"));
+    }
+
+    #[test]
+    fn error_messages_are_escaped() {
+        assert_eq!(error_body("a \"b\""), r#"{"error":"a \"b\""}"#.as_bytes());
+    }
+}
