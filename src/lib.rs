@@ -1,2 +1,4 @@
 //! fastgo.
+pub mod config;
 pub mod http;
+pub mod metrics;

@@ -1,0 +1,298 @@
+//! What the hot path touches: relaxed counters, one cache-line-aligned shard for each thread.
+//!
+//! Everything else (totals, classes, rates, percentiles) is derived when somebody looks.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::latency::Latencies;
+use crate::http::Method;
+
+/// Shards; a power of two. Threads beyond it share, which costs a contended cache line and nothing else.
+const SHARDS: usize = 16;
+
+/// What a request asked for, as the metrics label it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `/`: the requests that the counters count.
+    Process,
+    /// `/health`
+    Health,
+    /// `/metrics`
+    Metrics,
+    /// `/sse/metrics`
+    Events,
+    /// The three pages and their assets.
+    Page,
+    /// A path that no route has.
+    NotFound,
+    /// Refused before routing, or over the connection limit.
+    Rejected,
+}
+
+/// Every endpoint with the value of its `route` label.
+pub const ENDPOINTS: [(Endpoint, &str); 7] = [
+    (Endpoint::Process, "/"),
+    (Endpoint::Health, "/health"),
+    (Endpoint::Metrics, "/metrics"),
+    (Endpoint::Events, "/sse/metrics"),
+    (Endpoint::Page, "page"),
+    (Endpoint::NotFound, "not_found"),
+    (Endpoint::Rejected, "rejected"),
+];
+
+/// The values of the `method` label.
+pub const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "other"];
+
+/// Every status this server sends.
+pub const STATUSES: [u16; 15] = [200, 304, 400, 404, 405, 408, 413, 414, 417, 431, 500, 501, 503, 505, 599];
+
+#[repr(align(128))]
+struct Shard {
+    answers: [[[AtomicU64; STATUSES.len()]; METHODS.len()]; ENDPOINTS.len()],
+    started: AtomicU64,
+    abandoned: AtomicU64,
+    in_flight: AtomicI64,
+    tasks: AtomicI64,
+    bytes_read: AtomicU64,
+    bytes_written: AtomicU64,
+    latencies: Mutex<Latencies>,
+}
+
+/// The counters of one server.
+pub struct Counters {
+    shards: Box<[Shard]>,
+    /// TCP connections accepted since start.
+    pub accepted: AtomicU64,
+    /// Connections turned away with a 503 because the table was full.
+    pub rejected: AtomicU64,
+    /// Connections ended by a read, write or idle deadline.
+    pub timed_out: AtomicU64,
+    /// Connections that are dormant in the lobby.
+    pub idle: AtomicU64,
+    /// Open streams of `/sse/metrics`.
+    pub subscribers: AtomicU64,
+    /// Requests refused because the queue was full.
+    pub queue_rejected: AtomicU64,
+    /// Workers running a job.
+    pub busy_workers: AtomicU64,
+    /// Jobs waiting in the queue.
+    pub queue_depth: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Shard::new()).collect(),
+            accepted: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            timed_out: AtomicU64::new(0),
+            idle: AtomicU64::new(0),
+            subscribers: AtomicU64::new(0),
+            queue_rejected: AtomicU64::new(0),
+            busy_workers: AtomicU64::new(0),
+            queue_depth: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Shard {
+    fn new() -> Self {
+        Self {
+            answers: std::array::from_fn(|_| std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0)))),
+            started: AtomicU64::new(0),
+            abandoned: AtomicU64::new(0),
+            in_flight: AtomicI64::new(0),
+            tasks: AtomicI64::new(0),
+            bytes_read: AtomicU64::new(0),
+            bytes_written: AtomicU64::new(0),
+            latencies: Mutex::new(Latencies::default()),
+        }
+    }
+}
+
+impl Counters {
+    /// The calling thread's shard. Callers must not keep it across a point where a coroutine may change threads.
+    fn shard(&self) -> &Shard {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        thread_local!(static INDEX: usize = NEXT.fetch_add(1, Relaxed) % SHARDS);
+        &self.shards[INDEX.with(|index| *index)]
+    }
+
+    /// A request to `/` was admitted.
+    pub fn request_started(&self) {
+        let shard = self.shard();
+        shard.started.fetch_add(1, Relaxed);
+        shard.in_flight.fetch_add(1, Relaxed);
+    }
+
+    /// A request to `/` has its answer, `latency` after its last byte arrived.
+    pub fn request_finished(&self, method: Method, status: u16, latency: Duration) {
+        self.answered(Endpoint::Process, Some(method), status);
+        let shard = self.shard();
+        shard.in_flight.fetch_sub(1, Relaxed);
+        if let Ok(mut latencies) = shard.latencies.lock() {
+            latencies.record(latency);
+        }
+    }
+
+    /// A request to `/` ended without an answer: its client or its connection was gone.
+    pub fn request_abandoned(&self) {
+        let shard = self.shard();
+        shard.abandoned.fetch_add(1, Relaxed);
+        shard.in_flight.fetch_sub(1, Relaxed);
+    }
+
+    /// An answer was decided; `None` when the method was never understood.
+    pub fn answered(&self, endpoint: Endpoint, method: Option<Method>, status: u16) {
+        let method = match method {
+            Some(Method::Get) => 0,
+            Some(Method::Head) => 1,
+            Some(Method::Post) => 2,
+            _ => 3,
+        };
+        let status = STATUSES.iter().position(|&known| known == status).unwrap_or(STATUSES.len() - 1);
+        self.shard().answers[endpoint as usize][method][status].fetch_add(1, Relaxed);
+    }
+
+    /// Bytes came from clients.
+    pub fn bytes_read(&self, bytes: usize) {
+        self.shard().bytes_read.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Bytes went to clients.
+    pub fn bytes_written(&self, bytes: usize) {
+        self.shard().bytes_written.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// A task or coroutine began.
+    pub fn task_started(&self) {
+        self.shard().tasks.fetch_add(1, Relaxed);
+    }
+
+    /// A task or coroutine ended, perhaps on another thread than it began on.
+    pub fn task_ended(&self) {
+        self.shard().tasks.fetch_sub(1, Relaxed);
+    }
+
+    /// Moves every shard's latencies since the last call into `into`.
+    pub(super) fn drain_latencies(&self, into: &mut Latencies) {
+        for shard in &self.shards {
+            if let Ok(mut latencies) = shard.latencies.lock() {
+                latencies.drain_into(into);
+            }
+        }
+    }
+
+    /// The sums over all shards.
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        let (mut in_flight, mut tasks) = (0, 0);
+        for shard in &self.shards {
+            totals.started += shard.started.load(Relaxed);
+            totals.abandoned += shard.abandoned.load(Relaxed);
+            totals.bytes_read += shard.bytes_read.load(Relaxed);
+            totals.bytes_written += shard.bytes_written.load(Relaxed);
+            in_flight += shard.in_flight.load(Relaxed);
+            tasks += shard.tasks.load(Relaxed);
+            for (endpoint, methods) in shard.answers.iter().enumerate() {
+                for (method, statuses) in methods.iter().enumerate() {
+                    for (status, count) in statuses.iter().enumerate() {
+                        totals.answers[endpoint][method][status] += count.load(Relaxed);
+                    }
+                }
+            }
+        }
+        // The shards are read one after another, so a passing difference below zero is possible.
+        totals.in_flight = u64::try_from(in_flight).unwrap_or(0);
+        totals.tasks = u64::try_from(tasks).unwrap_or(0);
+        totals
+    }
+}
+
+/// Everything the shards hold, added up at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Totals {
+    /// Answers by endpoint, method and status, in the order of the three label tables.
+    pub answers: [[[u64; STATUSES.len()]; METHODS.len()]; ENDPOINTS.len()],
+    /// Requests to `/` admitted.
+    pub started: u64,
+    /// Requests to `/` whose client was gone before the answer.
+    pub abandoned: u64,
+    /// Requests to `/` between admission and answer.
+    pub in_flight: u64,
+    /// Live tasks or coroutines.
+    pub tasks: u64,
+    /// Bytes received.
+    pub bytes_read: u64,
+    /// Bytes sent.
+    pub bytes_written: u64,
+}
+
+impl Totals {
+    /// Answers to `/` whose status begins with `class`.
+    pub fn process_class(&self, class: u16) -> u64 {
+        self.sum(|endpoint, status| endpoint == Endpoint::Process && status / 100 == class)
+    }
+
+    /// Answers to everything but `/`.
+    pub fn internal(&self) -> u64 {
+        self.sum(|endpoint, _| endpoint != Endpoint::Process)
+    }
+
+    /// Requests to `/` answered 200.
+    pub fn completed(&self) -> u64 {
+        self.process_class(2)
+    }
+
+    /// Requests to `/` that were answered with an error or not at all.
+    pub fn errors(&self) -> u64 {
+        self.process_class(4) + self.process_class(5) + self.abandoned
+    }
+
+    fn sum(&self, counts: impl Fn(Endpoint, u16) -> bool) -> u64 {
+        let mut sum = 0;
+        for ((endpoint, _), methods) in ENDPOINTS.iter().zip(&self.answers) {
+            for statuses in methods {
+                for (&status, count) in STATUSES.iter().zip(statuses) {
+                    if counts(*endpoint, status) {
+                        sum += count;
+                    }
+                }
+            }
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_add_up_over_threads() {
+        let counters = Counters::default();
+        std::thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        counters.request_started();
+                        counters.request_finished(Method::Get, 200, Duration::from_millis(2));
+                        counters.answered(Endpoint::Health, Some(Method::Head), 200);
+                    }
+                    counters.request_started();
+                    counters.request_abandoned();
+                    counters.request_started();
+                    counters.request_finished(Method::Post, 503, Duration::ZERO);
+                });
+            }
+        });
+        let totals = counters.totals();
+        assert_eq!((totals.started, totals.completed(), totals.errors()), (2040, 2000, 40));
+        assert_eq!((totals.internal(), totals.in_flight, totals.process_class(5)), (2000, 0, 20));
+        let mut latencies = Latencies::default();
+        counters.drain_latencies(&mut latencies);
+        assert_eq!(latencies.summary().count, 2020);
+    }
+}
