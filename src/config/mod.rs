@@ -132,6 +132,33 @@ pub struct Config {
     pub metrics_log_interval: Duration,
     /// Where profiles are served, if they are.
     pub pprof: Option<SocketAddr>,
+    /// The engines beside this one.
+    pub peers: Vec<Peer>,
+}
+
+/// An engine that runs beside this one, for the compare pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Its name.
+    pub name: String,
+    /// Its port on the same host.
+    pub port: u16,
+}
+
+/// The environment variable in which `fastgo all` tells its engines of each other: `name=port,name=port`.
+pub const PEERS_VARIABLE: &str = "FASTGO_PEERS";
+
+/// The three engines on their own ports, or what [`PEERS_VARIABLE`] says.
+fn peers() -> Vec<Peer> {
+    let parse = |text: String| -> Option<Vec<Peer>> {
+        let pairs = text.split(',').map(|pair| pair.split_once('='));
+        pairs
+            .map(|pair| pair.and_then(|(name, port)| Some(Peer { name: name.to_owned(), port: port.parse().ok()? })))
+            .collect()
+    };
+    std::env::var(PEERS_VARIABLE).ok().and_then(parse).unwrap_or_else(|| {
+        EngineKind::ALL.map(|kind| Peer { name: kind.name().to_owned(), port: kind.default_port() }).into()
+    })
 }
 
 /// Every setting that could not be understood, one line each.
@@ -248,6 +275,7 @@ impl Settings {
             work,
             log: given(self.log.as_deref()).unwrap_or("info").to_owned(),
             metrics_log_interval,
+            peers: peers(),
             pprof: pprof.then(|| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 6060 + engine.default_port() - 8080)),
         })
     }

@@ -23,7 +23,6 @@ pub enum Method {
     Post,
     Put,
     Delete,
-    Connect,
     Options,
     Trace,
     Patch,
@@ -160,7 +159,8 @@ fn method(token: &str) -> Result<Method, Reject> {
         "POST" => Method::Post,
         "PUT" => Method::Put,
         "DELETE" => Method::Delete,
-        "CONNECT" => Method::Connect,
+        // A tunnel is offered nowhere, and what follows such a request is not HTTP.
+        "CONNECT" => return Err(Reject::new(405, "no tunnels here")),
         "OPTIONS" => Method::Options,
         "TRACE" => Method::Trace,
         "PATCH" => Method::Patch,
@@ -320,6 +320,7 @@ mod tests {
             ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505),
             ("GET / HTTQ/1.1\r\nHost: a\r\n\r\n", 400),
             ("BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+            ("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", 405),
             ("GET / HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\n\r\n", 417),
             ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1025\r\n\r\n", 413),
         ] {

@@ -112,7 +112,9 @@ impl Reject {
 
     /// The answer to send before closing.
     pub fn response(self) -> Response {
-        Response::error(self.status, self.message)
+        let response = Response::error(self.status, self.message);
+        // RFC 9110 §15.5.6 wants a 405 to say what is allowed.
+        if self.status == 405 { response.with("allow", "GET, HEAD") } else { response }
     }
 }
 

@@ -13,8 +13,6 @@ pub(super) fn path_of(method: Method, target: &str) -> Result<&str, Reject> {
     }
     match method {
         Method::Options if target == "*" => Ok(target),
-        // The authority-form asks for a tunnel, which no route offers.
-        Method::Connect => Ok("*"),
         _ => absolute_form(target),
     }
 }

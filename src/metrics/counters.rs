@@ -63,6 +63,8 @@ struct Shard {
 /// The counters of one server.
 pub struct Counters {
     shards: Box<[Shard]>,
+    /// TCP connections open now.
+    pub active: AtomicU64,
     /// TCP connections accepted since start.
     pub accepted: AtomicU64,
     /// Connections turned away with a 503 because the table was full.
@@ -85,6 +87,7 @@ impl Default for Counters {
     fn default() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Shard::new()).collect(),
+            active: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             timed_out: AtomicU64::new(0),

@@ -1,0 +1,102 @@
+//! The samples that `/sse/metrics` streams: serialised once, shared by every subscriber.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// A quarter of an hour of samples is kept.
+const KEPT: usize = 900;
+
+/// As many of them a subscriber is given at once.
+const HISTORY: usize = 300;
+
+/// One second's sample.
+#[derive(Debug)]
+pub struct Sample {
+    /// Rises by one each second from 1.
+    pub id: u64,
+    /// The object of `/metrics`, one line.
+    json: Box<str>,
+    /// The whole event as it goes to a subscriber.
+    pub event: Bytes,
+}
+
+/// The last quarter of an hour.
+#[derive(Default)]
+pub struct EventLog {
+    samples: Mutex<VecDeque<Arc<Sample>>>,
+}
+
+impl EventLog {
+    /// The response head and the standing instructions of every stream: the connection ends it, so no length is told.
+    pub const PREAMBLE: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n\
+         access-control-allow-origin: *\r\nx-accel-buffering: no\r\nconnection: close\r\n\r\nretry: 2000\n\n";
+
+    /// Sent now and then so that a page can tell a quiet stream from a dead one.
+    pub const HEARTBEAT: &str = "event: heartbeat\ndata: {}\n\n";
+
+    /// Adds the next sample.
+    pub(super) fn push(&self, json: &str) -> Arc<Sample> {
+        let mut samples = self.lock();
+        let id = samples.back().map_or(1, |last| last.id + 1);
+        let event = format!("id: {id}\ndata: {json}\n\n").into();
+        let sample = Arc::new(Sample { id, json: json.into(), event });
+        samples.push_back(Arc::clone(&sample));
+        if samples.len() > KEPT {
+            samples.pop_front();
+        }
+        sample
+    }
+
+    /// The `history` event for a subscriber that has everything up to `after`, and the id of its newest sample.
+    ///
+    /// An id this server never gave out (it restarted meanwhile) counts as none.
+    pub fn history(&self, after: Option<u64>) -> (Bytes, u64) {
+        let samples = self.lock();
+        let newest = samples.back().map_or(0, |last| last.id);
+        let after = after.filter(|&id| id <= newest);
+        let fresh = samples.iter().filter(|sample| after.is_none_or(|after| sample.id > after));
+        let skipped = if after.is_some() { 0 } else { samples.len().saturating_sub(HISTORY) };
+        let mut event = format!("event: history\nid: {newest}\ndata: [");
+        for (index, sample) in fresh.skip(skipped).enumerate() {
+            if index > 0 {
+                event.push(',');
+            }
+            event.push_str(&sample.json);
+        }
+        event.push_str("]\n\n");
+        (event.into(), newest)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Sample>>> {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(event: &Bytes) -> Vec<u64> {
+        let text = std::str::from_utf8(event).unwrap();
+        let data = text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+        let list: Vec<serde_json::Value> = serde_json::from_str(data).unwrap();
+        list.iter().map(|sample| sample["n"].as_u64().unwrap()).collect()
+    }
+
+    #[test]
+    fn history_is_bounded_and_resumes() {
+        let log = EventLog::default();
+        assert_eq!(log.history(None), (Bytes::from("event: history\nid: 0\ndata: []\n\n"), 0));
+        for n in 1..=1000 {
+            log.push(&format!("{{\"n\":{n}}}"));
+        }
+        assert_eq!(log.lock().len(), KEPT);
+        let (event, newest) = log.history(None);
+        assert_eq!((newest, ids(&event)), (1000, (701..=1000).collect()));
+        assert_eq!(ids(&log.history(Some(998)).0), [999, 1000]);
+        assert_eq!(ids(&log.history(Some(1000)).0), [0_u64; 0]);
+        assert_eq!(ids(&log.history(Some(5000)).0).len(), HISTORY);
+    }
+}

@@ -1,0 +1,54 @@
+//! Accepting on a tokio runtime.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::{Execute, serve_connection};
+use crate::engine::accept_trouble::AcceptTrouble;
+use crate::engine::connections::Server;
+
+/// How often an acceptor looks whether it should stop.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Accepts until told to stop, and then what the kernel still holds.
+pub(crate) async fn accept_loop<E: Execute>(server: Arc<Server>, executor: E, listener: TcpListener) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+        tracing::error!(event = "accept", "the listening socket cannot be watched");
+        return;
+    };
+    let mut trouble = AcceptTrouble::new();
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let stopping = server.stop_accepting.load(Relaxed);
+        let accepted = tokio::select! {
+            biased;
+            accepted = listener.accept() => accepted,
+            () = std::future::ready(()), if stopping => break,
+            _ = look.tick() => continue,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                trouble.is_over();
+                // Fails only on a connection that is already reset, which the first read will tell.
+                let _ = stream.set_nodelay(true);
+                if let Some(permit) = server.permit() {
+                    tokio::spawn(serve_connection(Arc::clone(&server), executor.clone(), stream, permit));
+                } else if let Ok(stream) = stream.into_std() {
+                    server.lobby.turn_away(stream);
+                }
+            }
+            Err(error) => {
+                let pause = trouble.pause_after(&error, &listener);
+                if !pause.is_zero() {
+                    sleep(pause).await;
+                }
+            }
+        }
+    }
+    server.acceptors.fetch_sub(1, Relaxed);
+}

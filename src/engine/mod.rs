@@ -1,0 +1,116 @@
+//! How it is served: the engines, and what they have in common.
+//!
+//! Every engine has the same shape: `start → accept_loop → serve_connection → (read_request → app → write_response)`,
+//! and the same rooms around it. [`connections`] gives permits and deadlines, [`lobby`] keeps whoever waits. The two
+//! tokio engines share [`hyper_http1`]; the coroutine engine has a loop of its own. A further engine is one folder and
+//! one line in [`ENGINES`].
+
+mod accept_trouble;
+mod clock;
+mod connections;
+mod drain;
+mod heartbeat;
+mod hyper_http1;
+mod lobby;
+mod minimal_hyper;
+mod worker_pool;
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use crate::app::App;
+use crate::config::EngineKind;
+use connections::{Permit, Server};
+pub use drain::Drained;
+
+/// Gives a connection that woke in the lobby back to its engine.
+type Wake = Box<dyn FnMut(TcpStream, Permit) + Send>;
+
+/// One way to serve.
+pub struct Engine {
+    /// Which one.
+    pub kind: EngineKind,
+    /// Whether each of its threads wants a listening socket of its own.
+    pub listener_per_worker: bool,
+    start: fn(&Arc<Server>, Vec<TcpListener>) -> anyhow::Result<Wake>,
+}
+
+/// The engines that serve the whole contract.
+pub const ENGINES: &[Engine] = &[
+    Engine { kind: EngineKind::WorkerPool, listener_per_worker: false, start: worker_pool::start },
+    Engine { kind: EngineKind::Hyper, listener_per_worker: true, start: minimal_hyper::start },
+];
+
+/// A running server.
+pub struct ServerHandle {
+    server: Arc<Server>,
+    local_addr: SocketAddr,
+}
+
+impl Engine {
+    /// Serves `app` on `listeners`, which listen already and all on the same address.
+    pub fn start(&self, app: Arc<App>, listeners: Vec<TcpListener>) -> anyhow::Result<ServerHandle> {
+        let local_addr = listeners.first().context("there is no listening socket")?.local_addr()?;
+        for listener in &listeners {
+            listener.set_nonblocking(true)?;
+        }
+        let server = Server::new(app)?;
+        server.acceptors.store(listeners.len() as u64, Relaxed);
+        let wake = (self.start)(&server, listeners)?;
+        spawn_lobby(&server, wake)?;
+        spawn_sampler(&server)?;
+        Ok(ServerHandle { server, local_addr })
+    }
+}
+
+fn spawn_lobby(server: &Arc<Server>, wake: Wake) -> anyhow::Result<()> {
+    let beat = server.heartbeats.register("the lobby");
+    let server = Arc::clone(server);
+    thread::Builder::new().name("lobby".into()).spawn(move || server.lobby.run(&beat, wake))?;
+    Ok(())
+}
+
+/// The sampler also writes the METRICS log line.
+fn spawn_sampler(server: &Arc<Server>) -> anyhow::Result<()> {
+    let server = Arc::clone(server);
+    let interval = server.app.config.metrics_log_interval;
+    let mut logged = Instant::now();
+    let run = move || {
+        server.broadcaster.run(|| {
+            // Half a second of tolerance keeps a 5 s interval from becoming 6 s.
+            if !interval.is_zero() && logged.elapsed() + Duration::from_millis(500) >= interval {
+                logged = Instant::now();
+                tracing::info!(event = "metrics", "{}", server.app.metrics.read().log_line());
+            }
+        });
+    };
+    thread::Builder::new().name("sampler".into()).spawn(run)?;
+    Ok(())
+}
+
+impl ServerHandle {
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// What it serves.
+    pub fn app(&self) -> &Arc<App> {
+        &self.server.app
+    }
+
+    /// Whether every thread and worker gave a sign of life within `max_age`; else who did not.
+    pub fn check_heartbeats(&self, max_age: Duration) -> Result<(), String> {
+        self.server.heartbeats.check(max_age)
+    }
+
+    /// Finishes what is in flight and stops; returns when that is done or `SHUTDOWN_TIMEOUT` is over.
+    pub fn drain(&self) -> Drained {
+        drain::drain(&self.server)
+    }
+}

@@ -1,0 +1,42 @@
+//! **worker-pool**: multi-thread tokio, hyper speaks HTTP, and each request to `/` becomes a job on a bounded queue that
+//! a fixed number of workers empties.
+
+mod pool;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::interval;
+
+use super::Wake;
+use super::connections::Server;
+use super::heartbeat::INTERVAL;
+use super::hyper_http1::{accept_loop, serve_woken};
+use pool::Pool;
+
+/// Starts the runtime, the workers and an acceptor for each listener.
+pub(super) fn start(server: &Arc<Server>, listeners: Vec<TcpListener>) -> anyhow::Result<Wake> {
+    let runtime = Builder::new_multi_thread().enable_all().thread_name("worker-pool").build()?;
+    let pool = runtime.block_on(async { Pool::start(server) });
+    spawn_heartbeat(server, &runtime);
+    for listener in listeners {
+        runtime.spawn(accept_loop(Arc::clone(server), pool.clone(), listener));
+    }
+    let server = Arc::clone(server);
+    // The lobby owns the runtime from here: both live as long as the process.
+    Ok(Box::new(move |stream, permit| {
+        runtime.spawn(serve_woken(Arc::clone(&server), pool.clone(), stream, permit));
+    }))
+}
+
+fn spawn_heartbeat(server: &Server, runtime: &Runtime) {
+    let beat = server.heartbeats.register("the runtime of worker-pool");
+    runtime.spawn(async move {
+        let mut ticks = interval(INTERVAL);
+        loop {
+            ticks.tick().await;
+            beat.beat();
+        }
+    });
+}

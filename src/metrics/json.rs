@@ -1,0 +1,50 @@
+//! `/metrics` and each sample of `/sse/metrics` as JSON.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::reading::Reading;
+use super::table::{ROWS, Value};
+
+impl Reading<'_> {
+    /// The object that the contract describes, one line.
+    pub fn to_json(&self) -> String {
+        let peers: Vec<Json> =
+            self.config.peers.iter().map(|peer| json!({ "server_type": peer.name, "port": peer.port })).collect();
+        let mut object = Map::new();
+        object.insert("server_type".into(), self.engine().into());
+        object.insert("version".into(), env!("CARGO_PKG_VERSION").into());
+        object.insert("work".into(), self.config.work.to_string().into());
+        object.insert("draining".into(), self.draining.into());
+        object.insert("time_unix_ms".into(), (self.unix_time.as_millis() as u64).into());
+        object.insert("peers".into(), peers.into());
+        for row in ROWS.iter().filter(|row| !row.json.is_empty()) {
+            insert(&mut object, row.json, number((row.read)(self)));
+        }
+        let board = serde_json::to_value(&self.second.board).expect("a board sample is plain data");
+        object.insert("pi".into(), board);
+        Json::Object(object).to_string()
+    }
+}
+
+/// Three decimals are more than any of these measurements is good for, and keep samples small.
+fn number(value: Value) -> Json {
+    match value {
+        Value::Int(count) => count.into(),
+        Value::Float(measure) => ((measure * 1000.0).round() / 1000.0).into(),
+        Value::Missing => Json::Null,
+    }
+}
+
+fn insert(object: &mut Map<String, Json>, path: &str, value: Json) {
+    match path.split_once('.') {
+        None => {
+            object.insert(path.into(), value);
+        }
+        Some((first, rest)) => {
+            let inner = object.entry(first).or_insert_with(|| Json::Object(Map::new()));
+            if let Json::Object(inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}
