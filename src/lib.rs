@@ -1,5 +1,6 @@
 //! fastgo.
 pub mod config;
+pub mod daemon;
 pub mod http;
 pub mod metrics;
 pub mod throttle;

@@ -1,0 +1,8 @@
+//! How the process lives on its machine: logs, signals, systemd's protocols, and `fastgo all`.
+//!
+//! Nothing here knows HTTP routes or engines; `main` ties these rooms to the running server.
+
+mod journal;
+mod log_record;
+pub mod logging;
+pub mod supervised;
