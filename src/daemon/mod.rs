@@ -3,6 +3,8 @@
 //! Nothing here knows HTTP routes or engines; `main` ties these rooms to the running server.
 
 mod journal;
+pub mod listeners;
 mod log_record;
 pub mod logging;
+pub mod notify;
 pub mod supervised;
