@@ -8,3 +8,4 @@ mod log_record;
 pub mod logging;
 pub mod notify;
 pub mod supervised;
+pub mod watchdog;
