@@ -2,10 +2,13 @@
 //!
 //! Nothing here knows HTTP routes or engines; `main` ties these rooms to the running server.
 
+pub mod addresses;
 mod journal;
 pub mod listeners;
 mod log_record;
 pub mod logging;
 pub mod notify;
+pub mod signals;
 pub mod supervised;
+pub mod supervisor;
 pub mod watchdog;
