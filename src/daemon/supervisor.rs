@@ -1,0 +1,377 @@
+//! `fastgo all`: a child process for each engine, their logs with the engine's name before each line, one way out.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use anyhow::Context;
+use rustix::process::{Pid, PidfdFlags, Signal as KernelSignal, pidfd_open, pidfd_send_signal};
+
+use super::addresses;
+use super::logging::colours_on_stderr;
+use super::signals::{Signal, Signals};
+use super::supervised::{LISTENING, SUPERVISED};
+
+/// Names and ports of all engines for each of them: `worker-pool=8080,may=8081`.
+const PEERS: &str = "FASTGO_PEERS";
+/// Events that may wait before readers of the children's output wait too, as they would for a slow terminal.
+const EVENTS: usize = 1024;
+/// Colours of the engines' names, by their order.
+const COLOURS: [&str; 6] = ["\x1b[36m", "\x1b[35m", "\x1b[33m", "\x1b[32m", "\x1b[34m", "\x1b[31m"];
+
+/// One engine to run: `fastgo serve ENGINE --port PORT` and `args`.
+#[derive(Debug)]
+pub struct Child {
+    /// The engine's name.
+    pub engine: &'static str,
+    /// Where it listens; 0 for a port that is free now.
+    pub port: u16,
+    /// Flags for it besides the port. The environment is inherited.
+    pub args: Vec<OsString>,
+}
+
+/// Runs the children until all have ended, and says where they answer.
+///
+/// SIGINT, SIGTERM and SIGHUP are passed on, each time they come, to children in process groups of their own, so that a
+/// terminal's Ctrl-C reaches them once. A child that ends before it answers takes the others with it; one that dies
+/// later does not. Call it from the main thread: the kernel ends the children when the thread that started them ends.
+///
+/// Exit code: of the child that could not start (2: bad settings); else 1 when one failed; else 0.
+///
+/// # Errors
+/// No signal handler, or no path of this executable.
+pub fn run(mut children: Vec<Child>) -> anyhow::Result<ExitCode> {
+    let signals = Signals::listen().context("signals")?;
+    let program = std::env::current_exe().context("the path of this executable")?;
+    choose_ports(&mut children).context("no free port")?;
+    let peers: Vec<_> = children.iter().map(|child| format!("{}={}", child.engine, child.port)).collect();
+    let peers = peers.join(",");
+    let colours = colours_on_stderr();
+    let commands = children.into_iter().map(|child| {
+        let mut command = Command::new(&program);
+        command.args(["serve", child.engine, "--port", &child.port.to_string()]).args(child.args);
+        command.env(PEERS, &peers).env(SUPERVISED, std::process::id().to_string());
+        if colours {
+            command.env("CLICOLOR_FORCE", "1");
+        }
+        (child.engine, command)
+    });
+
+    let (sender, events) = sync_channel(EVENTS);
+    let forward = sender.clone();
+    thread::spawn(move || signals.map(Event::Signal).try_for_each(|event| forward.send(event)));
+    let mut supervisor = Supervisor::start(commands.collect(), &sender, io::stderr(), colours);
+    Ok(supervisor.supervise(&events).into())
+}
+
+/// Replaces each port 0 by one that is free now, each a different one.
+fn choose_ports(children: &mut [Child]) -> io::Result<()> {
+    let mut held = Vec::new();
+    for child in children.iter_mut().filter(|child| child.port == 0) {
+        let listener =
+            TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)))?;
+        child.port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(())
+}
+
+/// What happens to the supervisor; the number is the child's index.
+enum Event {
+    Line(usize, Vec<u8>),
+    Listening(usize, SocketAddr),
+    Ended(usize, io::Result<ExitStatus>),
+    Signal(Signal),
+}
+
+struct Supervisor<W> {
+    children: Vec<Supervised>,
+    /// Nothing is expected to keep running: a signal came, or a child could not start.
+    stopping: bool,
+    exit_code: u8,
+    output: W,
+    colours: bool,
+    width: usize,
+}
+
+struct Supervised {
+    engine: &'static str,
+    /// `None` once it has ended. A descriptor, because a process id may be somebody else's by then.
+    process: Option<OwnedFd>,
+    address: Option<SocketAddr>,
+}
+
+impl<W: Write> Supervisor<W> {
+    fn start(commands: Vec<(&'static str, Command)>, events: &SyncSender<Event>, output: W, colours: bool) -> Self {
+        let width = commands.iter().map(|(engine, _)| engine.len()).max().unwrap_or(0);
+        let mut supervisor = Self { children: Vec::new(), stopping: false, exit_code: 0, output, colours, width };
+        for (index, (engine, command)) in commands.into_iter().enumerate() {
+            let process = match spawn(command, index, events) {
+                Ok(process) => Some(process),
+                Err(error) => {
+                    tracing::error!(event = "child", engine, %error, "cannot start {engine}");
+                    supervisor.fail(1);
+                    None
+                }
+            };
+            supervisor.children.push(Supervised { engine, process, address: None });
+        }
+        if supervisor.stopping {
+            supervisor.signal_all(KernelSignal::TERM);
+        }
+        supervisor
+    }
+
+    fn supervise(&mut self, events: &Receiver<Event>) -> u8 {
+        while self.children.iter().any(|child| child.process.is_some()) {
+            // `run` holds a sender until the end.
+            let Ok(event) = events.recv() else { break };
+            match event {
+                Event::Line(index, line) => self.print(index, &line),
+                Event::Listening(index, address) => {
+                    self.children[index].address = Some(address);
+                    if !self.stopping && self.children.iter().all(|child| child.address.is_some()) {
+                        self.announce();
+                    }
+                }
+                Event::Ended(index, status) => self.ended(index, status),
+                Event::Signal(signal) => {
+                    self.stopping = true;
+                    self.signal_all(if signal == Signal::Interrupt { KernelSignal::INT } else { KernelSignal::TERM });
+                }
+            }
+        }
+        self.exit_code
+    }
+
+    fn ended(&mut self, index: usize, status: io::Result<ExitStatus>) {
+        let child = &mut self.children[index];
+        child.process = None;
+        let (engine, answered) = (child.engine, child.address.is_some());
+        let (code, how) = match status {
+            Ok(status) => (status.code(), status.to_string()),
+            Err(error) => (None, error.to_string()),
+        };
+        if self.stopping {
+            if code != Some(0) {
+                tracing::error!(event = "child", engine, "{engine} ended badly: {how}");
+                self.exit_code = self.exit_code.max(1);
+            }
+        } else if !answered {
+            tracing::error!(event = "child", engine, "{engine} could not start ({how}); stopping the others");
+            self.fail(code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1));
+            self.signal_all(KernelSignal::TERM);
+        } else if code == Some(0) {
+            tracing::warn!(event = "child", engine, "{engine} was stopped; the others go on");
+        } else {
+            tracing::error!(event = "child", engine, "{engine} died ({how}); the others go on");
+            self.exit_code = 1;
+        }
+    }
+
+    fn fail(&mut self, exit_code: u8) {
+        self.stopping = true;
+        self.exit_code = exit_code;
+    }
+
+    fn signal_all(&self, signal: KernelSignal) {
+        for process in self.children.iter().filter_map(|child| child.process.as_ref()) {
+            // Fails only for one that has just ended.
+            let _ = pidfd_send_signal(process, signal);
+        }
+    }
+
+    /// Says where all engines answer, once they do. Not log records: filters do not hide them.
+    fn announce(&mut self) {
+        let urls: Vec<_> =
+            self.children.iter().map(|child| child.address.map(addresses::urls).unwrap_or_default()).collect();
+        for (index, urls) in urls.iter().enumerate() {
+            self.print(index, format!("ready at {}\n", urls[0]).as_bytes());
+        }
+        let mut text = format!("dashboard {}/compare3\n", urls[0][0]);
+        for url in &urls[0][1..] {
+            let _ = writeln!(text, "from other machines {url}/compare3");
+        }
+        self.write(text.as_bytes());
+    }
+
+    fn print(&mut self, index: usize, line: &[u8]) {
+        let (colour, plain) = if self.colours { (COLOURS[index % COLOURS.len()], "\x1b[0m") } else { ("", "") };
+        let mut text =
+            format!("{colour}{:<width$}{plain} | ", self.children[index].engine, width = self.width).into_bytes();
+        text.extend_from_slice(line);
+        self.write(&text);
+    }
+
+    /// One write a line; nobody is left to tell when stderr is gone.
+    fn write(&mut self, text: &[u8]) {
+        let _ = self.output.write_all(text);
+    }
+}
+
+/// Starts one child, and a thread that tells `events` what it says and when it ends.
+fn spawn(mut command: Command, index: usize, events: &SyncSender<Event>) -> anyhow::Result<OwnedFd> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let mut child = command.spawn()?;
+    let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).inspect_err(|_| drop(child.kill()))?;
+    let (stdout, stderr) = (child.stdout.take().context("stdout")?, child.stderr.take().context("stderr")?);
+    let events = events.clone();
+    thread::spawn(move || {
+        thread::scope(|scope| {
+            scope.spawn(|| pass_on(stdout, index, &events));
+            pass_on(stderr, index, &events);
+        });
+        // Last, so that everything it said comes before its end.
+        let _ = events.send(Event::Ended(index, child.wait()));
+    });
+    Ok(process)
+}
+
+fn pass_on(output: impl Read, index: usize, events: &SyncSender<Event>) {
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+        if !line.ends_with(b"\n") {
+            line.push(b'\n');
+        }
+        let address = str::from_utf8(&line).ok().and_then(|line| line.strip_prefix(LISTENING)?.trim_end().parse().ok());
+        let line = std::mem::take(&mut line);
+        let event = address.map_or(Event::Line(index, line), |address| Event::Listening(index, address));
+        if events.send(event).is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers, and ends cleanly when told to.
+    const GOOD: &str = "trap 'echo drained >&2; exit 0' TERM INT; echo starting >&2; echo listening 127.0.0.1:$0; \
+                        while :; do sleep 0.02; done";
+
+    /// Keeps what is written, and does things when it sees words.
+    struct Screen<F> {
+        text: String,
+        react: F,
+    }
+
+    impl<F: FnMut(&str)> Write for &mut Screen<F> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let text = str::from_utf8(bytes).unwrap();
+            self.text += text;
+            (self.react)(text);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Supervises shell scripts, each told a port as `$0`; SIGINT comes when `stop_at` is on the screen.
+    fn supervise(
+        children: &[(&'static str, &str)],
+        stop_at: &str,
+        colours: bool,
+        mut react: impl FnMut(&str),
+    ) -> (u8, String) {
+        let (sender, events) = sync_channel(EVENTS);
+        let commands = children.iter().zip(8080..).map(|((engine, script), port)| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script, &port.to_string()]);
+            (*engine, command)
+        });
+        let interrupt = sender.clone();
+        let react = |text: &str| {
+            react(text);
+            if text.contains(stop_at) {
+                interrupt.send(Event::Signal(Signal::Interrupt)).unwrap();
+            }
+        };
+        let mut screen = Screen { text: String::new(), react };
+        let code = Supervisor::start(commands.collect(), &sender, &mut screen, colours).supervise(&events);
+        (code, screen.text)
+    }
+
+    #[test]
+    fn all_answer_and_one_signal_drains_all() {
+        let (code, text) = supervise(&[("worker-pool", GOOD), ("may", GOOD)], "dashboard", false, |_| ());
+        assert_eq!(code, 0, "{text}");
+        for line in [
+            "worker-pool | starting\n",
+            "may         | starting\n",
+            "worker-pool | ready at http://127.0.0.1:8080\n",
+            "may         | ready at http://127.0.0.1:8081\n",
+            "dashboard http://127.0.0.1:8080/compare3\n",
+            "worker-pool | drained\n",
+            "may         | drained\n",
+        ] {
+            assert_eq!(text.matches(line).count(), 1, "{line:?} in {text}");
+        }
+    }
+
+    #[test]
+    fn a_child_that_cannot_start_takes_the_others_along_and_its_exit_code_counts() {
+        let (code, text) =
+            supervise(&[("may", GOOD), ("hyper", "echo 'port in use' >&2; exit 2")], "dashboard", false, |_| ());
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains("hyper | port in use\n") && !text.contains("dashboard"), "{text}");
+    }
+
+    #[test]
+    fn a_child_that_ends_before_it_answers_has_failed_even_with_exit_code_zero() {
+        assert_eq!(supervise(&[("hyper", "exit 0")], "dashboard", false, |_| ()).0, 1);
+        assert_eq!(supervise(&[("hyper", "kill -9 $$")], "dashboard", false, |_| ()).0, 1);
+    }
+
+    #[test]
+    fn a_child_that_dies_later_leaves_the_others_running() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path().display();
+        let until_go = format!("until [ -e {at}/go ]; do sleep 0.02; done");
+        let dying = format!("echo $$ >{at}/pid; echo listening 127.0.0.1:$0; {until_go}; kill -9 $$");
+        let survivor = format!(
+            "trap 'echo drained >&2; exit 0' INT; echo listening 127.0.0.1:$0; {until_go}; \
+             while kill -0 $(cat {at}/pid) 2>/dev/null; do sleep 0.02; done; echo alone >&2; while :; do sleep 0.02; done"
+        );
+        let (code, text) = supervise(&[("may", &survivor), ("hyper", &dying)], "alone", false, |text| {
+            if text.contains("dashboard") {
+                std::fs::write(directory.path().join("go"), "").unwrap();
+            }
+        });
+        assert_eq!(code, 1, "{text}");
+        assert!(text.contains("may   | alone\n") && text.contains("may   | drained\n"), "{text}");
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_run_stops_those_that_could() {
+        let (sender, events) = sync_channel(EVENTS);
+        let mut good = Command::new("sh");
+        good.args(["-c", "while :; do sleep 0.02; done", "0"]);
+        let commands = vec![("may", good), ("hyper", Command::new("/nonexistent/fastgo"))];
+        assert_eq!(Supervisor::start(commands, &sender, io::sink(), false).supervise(&events), 1);
+    }
+
+    #[test]
+    fn names_are_coloured_on_request_and_unfinished_lines_are_finished() {
+        let (_, text) = supervise(&[("may", "printf half >&2; exit 1")], "dashboard", true, |_| ());
+        assert_eq!(text, "\x1b[36mmay\x1b[0m | half\n");
+    }
+
+    #[test]
+    fn ports_are_chosen_where_none_is_given() {
+        let child = |port| Child { engine: "may", port, args: Vec::new() };
+        let mut children = vec![child(0), child(9), child(0)];
+        choose_ports(&mut children).unwrap();
+        assert_eq!(children[1].port, 9);
+        assert!(children[0].port != 0 && children[2].port != 0 && children[0].port != children[2].port);
+    }
+}
