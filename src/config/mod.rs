@@ -2,6 +2,7 @@
 
 mod values;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZero;
@@ -173,7 +174,36 @@ impl fmt::Display for BadSettings {
 
 impl std::error::Error for BadSettings {}
 
+impl BadSettings {
+    /// One thing that is wrong.
+    pub fn one(problem: impl Into<String>) -> Self {
+        Self(vec![problem.into()])
+    }
+}
+
 impl Settings {
+    /// The same settings as flags for a child process, all but the port.
+    pub fn to_args(&self) -> Vec<OsString> {
+        let flags = [
+            ("--bind", &self.bind),
+            ("--workers", &self.workers),
+            ("--queue-size", &self.queue_size),
+            ("--max-connections", &self.max_connections),
+            ("--read-timeout", &self.read_timeout),
+            ("--write-timeout", &self.write_timeout),
+            ("--idle-timeout", &self.idle_timeout),
+            ("--shutdown-timeout", &self.shutdown_timeout),
+            ("--max-header-bytes", &self.max_header_bytes),
+            ("--max-body-bytes", &self.max_body_bytes),
+            ("--work", &self.work),
+            ("--log", &self.log),
+            ("--metrics-log-interval", &self.metrics_log_interval),
+            ("--pprof", &self.pprof),
+        ];
+        let given = flags.iter().filter_map(|(flag, value)| Some(format!("{flag}={}", value.as_ref()?)));
+        given.map(OsString::from).collect()
+    }
+
     /// The valid settings of `engine`. `position` is added to a given port: `all` numbers its engines from it.
     pub fn resolve(&self, engine: EngineKind, position: u16) -> Result<Config, BadSettings> {
         let mut problems = Problems::default();

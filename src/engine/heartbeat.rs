@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::clock::now_ms;
 
 /// How often each one beats.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const INTERVAL: Duration = Duration::from_millis(400);
 
 /// The beats of one server's threads and workers.
 #[derive(Default)]

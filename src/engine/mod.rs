@@ -6,6 +6,7 @@
 //! one line in [`ENGINES`].
 
 mod accept_trouble;
+pub mod capacity;
 mod clock;
 mod connections;
 mod drain;

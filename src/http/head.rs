@@ -339,7 +339,11 @@ mod tests {
             [(long_target, 414), (long_line, 414), (long_head, 431), (late_garbage, 431), (many, 431)]
         {
             assert_eq!(status(&head), expected);
-            let verdict = (1..=head.len()).step_by(7).chain([head.len()]).map(|end| status(&head[..end])).find(|&status| status != 0);
+            let verdict = (1..=head.len())
+                .step_by(7)
+                .chain([head.len()])
+                .map(|end| status(&head[..end]))
+                .find(|&status| status != 0);
             assert_eq!(verdict, Some(expected));
         }
     }

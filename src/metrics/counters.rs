@@ -244,6 +244,11 @@ impl Totals {
         self.sum(|endpoint, _| endpoint != Endpoint::Process)
     }
 
+    /// Answers to everything.
+    pub fn all(&self) -> u64 {
+        self.sum(|_, _| true)
+    }
+
     /// Requests to `/` answered 200.
     pub fn completed(&self) -> u64 {
         self.process_class(2)

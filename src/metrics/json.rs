@@ -20,17 +20,31 @@ impl Reading<'_> {
         for row in ROWS.iter().filter(|row| !row.json.is_empty()) {
             insert(&mut object, row.json, number((row.read)(self)));
         }
-        let board = serde_json::to_value(&self.second.board).expect("a board sample is plain data");
+        let mut board = serde_json::to_value(&self.second.board).expect("a board sample is plain data");
+        round(&mut board);
         object.insert("pi".into(), board);
         Json::Object(object).to_string()
     }
 }
 
 /// Three decimals are more than any of these measurements is good for, and keep samples small.
+fn rounded(measure: f64) -> Json {
+    ((measure * 1000.0).round() / 1000.0).into()
+}
+
+fn round(json: &mut Json) {
+    match json {
+        Json::Object(object) => object.values_mut().for_each(round),
+        Json::Array(items) => items.iter_mut().for_each(round),
+        Json::Number(number) if number.is_f64() => *json = rounded(number.as_f64().unwrap_or_default()),
+        _ => {}
+    }
+}
+
 fn number(value: Value) -> Json {
     match value {
         Value::Int(count) => count.into(),
-        Value::Float(measure) => ((measure * 1000.0).round() / 1000.0).into(),
+        Value::Float(measure) => rounded(measure),
         Value::Missing => Json::Null,
     }
 }

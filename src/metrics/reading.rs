@@ -119,6 +119,11 @@ impl Metrics {
         self.counters.totals().in_flight
     }
 
+    /// Answers of any kind since start.
+    pub fn answers(&self) -> u64 {
+        self.counters.totals().all()
+    }
+
     /// Everything, now.
     pub fn read(&self) -> Reading<'_> {
         let second = self.sampled.lock().unwrap_or_else(PoisonError::into_inner).second.clone();

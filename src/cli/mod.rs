@@ -1,0 +1,88 @@
+//! The commands and what each of them starts.
+
+mod serve;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+use fastgo::config::{BadSettings, EngineKind, Settings};
+use fastgo::daemon::logging;
+use fastgo::daemon::supervisor::{self, Child};
+
+/// Three HTTP concurrency models side by side, with a live dashboard.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start each engine as a process of its own (what fastgo does without a command)
+    All {
+        /// Start just these engines
+        #[arg(long, value_delimiter = ',', value_name = "ENGINES")]
+        only: Vec<EngineKind>,
+    },
+    /// Serve with one engine in this process
+    Serve {
+        /// The engine
+        engine: EngineKind,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command.unwrap_or(Command::All { only: Vec::new() }) {
+            Command::All { only } => all(&self.settings, &only),
+            Command::Serve { engine } => serve::run(self.settings.resolve(engine, 0)?),
+            Command::Completions { shell } => {
+                clap_complete::generate(shell, &mut Self::command(), "fastgo", &mut io::stdout());
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Man => {
+                clap_mangen::Man::new(Self::command()).render(&mut io::stdout())?;
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+/// Whether trying again with the same settings must fail again.
+pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
+    let in_use = |cause: &io::Error| {
+        matches!(
+            cause.kind(),
+            io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable | io::ErrorKind::PermissionDenied
+        )
+    };
+    error.is::<BadSettings>() || error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(in_use))
+}
+
+fn all(settings: &Settings, only: &[EngineKind]) -> anyhow::Result<ExitCode> {
+    let mut children = Vec::new();
+    let mut log = String::new();
+    for (position, engine) in EngineKind::ALL.into_iter().enumerate() {
+        // Every engine's settings are checked here, so that all bad values are told once.
+        let config = settings.resolve(engine, position as u16)?;
+        log.clone_from(&config.log);
+        if only.is_empty() || only.contains(&engine) {
+            children.push(Child { engine: engine.name(), port: config.address.port(), args: settings.to_args() });
+        }
+    }
+    logging::init(&log, None)?;
+    anyhow::ensure!(!children.is_empty(), BadSettings::one("--only: none of these engines is one that all starts"));
+    supervisor::run(children)
+}
