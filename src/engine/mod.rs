@@ -13,6 +13,7 @@ mod drain;
 mod heartbeat;
 mod hyper_http1;
 mod lobby;
+mod may_coroutine;
 mod minimal_hyper;
 mod worker_pool;
 
@@ -29,8 +30,22 @@ use crate::config::EngineKind;
 use connections::{Permit, Server};
 pub use drain::Drained;
 
-/// Gives a connection that woke in the lobby back to its engine.
-type Wake = Box<dyn FnMut(TcpStream, Permit) + Send>;
+/// What the lobby's thread does for an engine.
+trait WakeUp: Send {
+    /// Takes back a connection that woke.
+    fn wake(&mut self, stream: TcpStream, permit: Permit);
+
+    /// Called a few times a second.
+    fn tick(&mut self) {}
+}
+
+type Wake = Box<dyn WakeUp>;
+
+impl<F: FnMut(TcpStream, Permit) + Send> WakeUp for F {
+    fn wake(&mut self, stream: TcpStream, permit: Permit) {
+        self(stream, permit);
+    }
+}
 
 /// One way to serve.
 pub struct Engine {
@@ -44,6 +59,7 @@ pub struct Engine {
 /// The engines that serve the whole contract.
 pub const ENGINES: &[Engine] = &[
     Engine { kind: EngineKind::WorkerPool, listener_per_worker: false, start: worker_pool::start },
+    Engine { kind: EngineKind::May, listener_per_worker: true, start: may_coroutine::start },
     Engine { kind: EngineKind::Hyper, listener_per_worker: true, start: minimal_hyper::start },
 ];
 
@@ -69,10 +85,10 @@ impl Engine {
     }
 }
 
-fn spawn_lobby(server: &Arc<Server>, wake: Wake) -> anyhow::Result<()> {
+fn spawn_lobby(server: &Arc<Server>, mut wake: Wake) -> anyhow::Result<()> {
     let beat = server.heartbeats.register("the lobby");
     let server = Arc::clone(server);
-    thread::Builder::new().name("lobby".into()).spawn(move || server.lobby.run(&beat, wake))?;
+    thread::Builder::new().name("lobby".into()).spawn(move || server.lobby.run(&beat, wake.as_mut()))?;
     Ok(())
 }
 

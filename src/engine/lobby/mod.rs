@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use slab::Slab;
 
+use super::WakeUp;
 use super::clock::now_ms;
 use super::connections::{Deadlines, Permit, is_past};
 use crate::app::App;
@@ -135,7 +136,7 @@ impl Lobby {
     }
 
     /// The room's thread: wakes connections through `wake` and sweeps away those whose patience ended. Never returns.
-    pub(crate) fn run(&self, beat: &super::heartbeat::Beat, mut wake: impl FnMut(TcpStream, Permit)) {
+    pub(crate) fn run(&self, beat: &super::heartbeat::Beat, engine: &mut dyn WakeUp) {
         let mut events = Vec::with_capacity(1024);
         let tick = Timespec::try_from(self.deadlines.tick).expect("a tick is short");
         let mut next_sweep = now_ms();
@@ -147,12 +148,13 @@ impl Lobby {
             }
             for event in &events {
                 if let Some((stream, permit)) = self.look_at(event.data.u64() as usize) {
-                    wake(stream, permit);
+                    engine.wake(stream, permit);
                 }
             }
             if is_past(next_sweep) {
                 next_sweep = now_ms() + self.deadlines.tick.as_millis() as u64;
-                self.sweep(&mut wake);
+                self.sweep(engine);
+                engine.tick();
                 beat.beat();
             }
         }
@@ -192,7 +194,7 @@ impl Lobby {
         }
     }
 
-    fn sweep(&self, wake: &mut impl FnMut(TcpStream, Permit)) {
+    fn sweep(&self, engine: &mut dyn WakeUp) {
         let now = now_ms();
         let emptying = self.emptying.load(Relaxed);
         let mut room = self.room();
@@ -211,7 +213,7 @@ impl Lobby {
             if let Some((stream, permit)) = self.leave(waiting) {
                 // A request that arrived at the last moment is answered.
                 if matches!(peek(&stream), Fate::Wakes) {
-                    wake(stream, permit);
+                    engine.wake(stream, permit);
                 } else if timed_out {
                     self.app.metrics.counters.timed_out.fetch_add(1, Relaxed);
                 }
