@@ -3,6 +3,7 @@
 //! Nothing here knows HTTP routes or engines; `main` ties these rooms to the running server.
 
 pub mod addresses;
+mod child;
 mod journal;
 pub mod listeners;
 mod log_record;

@@ -170,8 +170,10 @@ pub(super) mod tests {
             let mut bytes = [0; 4096];
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
             let mut attached = RecvAncillaryBuffer::new(&mut space);
-            let received =
-                recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut attached, RecvFlags::CMSG_CLOEXEC).unwrap();
+            let received = rustix::io::retry_on_intr(|| {
+                recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut attached, RecvFlags::CMSG_CLOEXEC)
+            })
+            .unwrap();
             let fds = attached
                 .drain()
                 .flat_map(|message| match message {

@@ -2,21 +2,23 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitCode, ExitStatus};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use anyhow::Context;
-use rustix::process::{Pid, PidfdFlags, Signal as KernelSignal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal as KernelSignal, pidfd_send_signal};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::addresses;
+use super::child::{Event, spawn};
 use super::logging::colours_on_stderr;
 use super::signals::{Signal, Signals};
-use super::supervised::{LISTENING, SUPERVISED};
+use super::supervised::SUPERVISED;
 
 /// Names and ports of all engines for each of them: `worker-pool=8080,may=8081`.
 const PEERS: &str = "FASTGO_PEERS";
@@ -82,14 +84,6 @@ fn choose_ports(children: &mut [Child]) -> io::Result<()> {
     Ok(())
 }
 
-/// What happens to the supervisor; the number is the child's index.
-enum Event {
-    Line(usize, Vec<u8>),
-    Listening(usize, SocketAddr),
-    Ended(usize, io::Result<ExitStatus>),
-    Signal(Signal),
-}
-
 struct Supervisor<W> {
     children: Vec<Supervised>,
     /// Nothing is expected to keep running: a signal came, or a child could not start.
@@ -115,7 +109,7 @@ impl<W: Write> Supervisor<W> {
             let process = match spawn(command, index, events) {
                 Ok(process) => Some(process),
                 Err(error) => {
-                    tracing::error!(event = "child", engine, %error, "cannot start {engine}");
+                    tracing::error!(event = "child", %error, "cannot start {engine}");
                     supervisor.fail(1);
                     None
                 }
@@ -154,23 +148,25 @@ impl<W: Write> Supervisor<W> {
         let child = &mut self.children[index];
         child.process = None;
         let (engine, answered) = (child.engine, child.address.is_some());
-        let (code, how) = match status {
-            Ok(status) => (status.code(), status.to_string()),
-            Err(error) => (None, error.to_string()),
+        let (code, signal, how) = match status {
+            Ok(status) => (status.code(), status.signal(), status.to_string()),
+            Err(error) => (None, None, error.to_string()),
         };
         if self.stopping {
-            if code != Some(0) {
-                tracing::error!(event = "child", engine, "{engine} ended badly: {how}");
+            // Told to stop before it listened for signals, it had nothing to drain.
+            let early = !answered && matches!(signal, Some(SIGTERM | SIGINT));
+            if code != Some(0) && !early {
+                tracing::error!(event = "child", "{engine} ended badly: {how}");
                 self.exit_code = self.exit_code.max(1);
             }
         } else if !answered {
-            tracing::error!(event = "child", engine, "{engine} could not start ({how}); stopping the others");
+            tracing::error!(event = "child", "{engine} could not start ({how}); stopping the others");
             self.fail(code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1));
             self.signal_all(KernelSignal::TERM);
         } else if code == Some(0) {
-            tracing::warn!(event = "child", engine, "{engine} was stopped; the others go on");
+            tracing::warn!(event = "child", "{engine} was stopped; the others go on");
         } else {
-            tracing::error!(event = "child", engine, "{engine} died ({how}); the others go on");
+            tracing::error!(event = "child", "{engine} died ({how}); the others go on");
             self.exit_code = 1;
         }
     }
@@ -212,40 +208,6 @@ impl<W: Write> Supervisor<W> {
     /// One write a line; nobody is left to tell when stderr is gone.
     fn write(&mut self, text: &[u8]) {
         let _ = self.output.write_all(text);
-    }
-}
-
-/// Starts one child, and a thread that tells `events` what it says and when it ends.
-fn spawn(mut command: Command, index: usize, events: &SyncSender<Event>) -> anyhow::Result<OwnedFd> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let mut child = command.spawn()?;
-    let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).inspect_err(|_| drop(child.kill()))?;
-    let (stdout, stderr) = (child.stdout.take().context("stdout")?, child.stderr.take().context("stderr")?);
-    let events = events.clone();
-    thread::spawn(move || {
-        thread::scope(|scope| {
-            scope.spawn(|| pass_on(stdout, index, &events));
-            pass_on(stderr, index, &events);
-        });
-        // Last, so that everything it said comes before its end.
-        let _ = events.send(Event::Ended(index, child.wait()));
-    });
-    Ok(process)
-}
-
-fn pass_on(output: impl Read, index: usize, events: &SyncSender<Event>) {
-    let mut output = BufReader::new(output);
-    let mut line = Vec::new();
-    while output.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-        if !line.ends_with(b"\n") {
-            line.push(b'\n');
-        }
-        let address = str::from_utf8(&line).ok().and_then(|line| line.strip_prefix(LISTENING)?.trim_end().parse().ok());
-        let line = std::mem::take(&mut line);
-        let event = address.map_or(Event::Line(index, line), |address| Event::Listening(index, address));
-        if events.send(event).is_err() {
-            return;
-        }
     }
 }
 
@@ -349,6 +311,15 @@ mod tests {
         });
         assert_eq!(code, 1, "{text}");
         assert!(text.contains("may   | alone\n") && text.contains("may   | drained\n"), "{text}");
+    }
+
+    #[test]
+    fn a_child_stopped_while_it_starts_has_not_failed() {
+        let (code, text) = supervise(&[("may", "echo loading >&2; exec sleep 60")], "loading", false, |_| ());
+        assert_eq!(code, 0, "{text}");
+        let cut = "trap 'exit 1' INT; echo listening 127.0.0.1:$0; while :; do sleep 0.02; done";
+        let (code, text) = supervise(&[("may", cut)], "dashboard", false, |_| ());
+        assert_eq!(code, 1, "{text}");
     }
 
     #[test]

@@ -1,0 +1,57 @@
+//! One child of `fastgo all`: started apart from the terminal, its words and its end told as events.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::SyncSender;
+use std::thread;
+
+use anyhow::Context;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::signals::Signal;
+use super::supervised::LISTENING;
+
+/// What happens to the supervisor; the number is the child's index.
+pub(super) enum Event {
+    Line(usize, Vec<u8>),
+    Listening(usize, SocketAddr),
+    Ended(usize, io::Result<ExitStatus>),
+    Signal(Signal),
+}
+
+/// Starts one child, and a thread that tells `events` what it says and when it ends.
+pub(super) fn spawn(mut command: Command, index: usize, events: &SyncSender<Event>) -> anyhow::Result<OwnedFd> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let mut child = command.spawn()?;
+    let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).inspect_err(|_| drop(child.kill()))?;
+    let (stdout, stderr) = (child.stdout.take().context("stdout")?, child.stderr.take().context("stderr")?);
+    let events = events.clone();
+    thread::spawn(move || {
+        thread::scope(|scope| {
+            scope.spawn(|| pass_on(stdout, index, &events));
+            pass_on(stderr, index, &events);
+        });
+        // Last, so that everything it said comes before its end.
+        let _ = events.send(Event::Ended(index, child.wait()));
+    });
+    Ok(process)
+}
+
+fn pass_on(output: impl Read, index: usize, events: &SyncSender<Event>) {
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+        if !line.ends_with(b"\n") {
+            line.push(b'\n');
+        }
+        let address = str::from_utf8(&line).ok().and_then(|line| line.strip_prefix(LISTENING)?.trim_end().parse().ok());
+        let line = std::mem::take(&mut line);
+        let event = address.map_or(Event::Line(index, line), |address| Event::Listening(index, address));
+        if events.send(event).is_err() {
+            return;
+        }
+    }
+}
