@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::http::{JSON, Method, Response};
-use crate::metrics::{Endpoint, Metrics};
+use crate::metrics::Metrics;
 pub use events::{EventLog, Sample};
 pub use request::{Request, Route};
 pub use work::CpuSlices;
@@ -101,7 +101,7 @@ impl App {
         let job = Job {
             app: Arc::clone(self),
             method: request.method,
-            request_id: request.request_id,
+            request_id: request.id,
             received_bytes: posted.then_some(body.len()),
             received: Instant::now(),
             finished: false,

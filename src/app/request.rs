@@ -39,7 +39,7 @@ pub struct Request {
     pub(super) exposition: Option<Exposition>,
     /// `Accept-Encoding` has gzip.
     pub(super) gzip: bool,
-    pub(super) request_id: Option<Box<str>>,
+    pub(super) id: Option<Box<str>>,
     pub(super) if_none_match: Option<Box<[u8]>>,
     pub(super) last_event_id: Option<u64>,
 }
@@ -83,7 +83,7 @@ impl Request {
             method: head.method,
             exposition,
             gzip: head.accept_encoding.is_some_and(|codings| mentions(codings, "gzip")),
-            request_id: head.request_id.and_then(printable),
+            id: head.request_id.and_then(printable),
             if_none_match: head.if_none_match.map(Into::into),
             last_event_id: head.last_event_id.and_then(|id| std::str::from_utf8(id).ok()?.parse().ok()),
         }

@@ -174,6 +174,12 @@ struct Fields {
     host: bool,
     length: Option<u64>,
     chunked: bool,
+    connection: ConnectionOptions,
+}
+
+/// What `Connection` says about keeping it.
+#[derive(Default)]
+struct ConnectionOptions {
     close: bool,
     keep_alive: bool,
 }
@@ -200,17 +206,17 @@ impl Fields {
             }
             10 if name.eq_ignore_ascii_case("connection") => {
                 for option in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
-                    self.close |= option.eq_ignore_ascii_case(b"close");
-                    self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                    self.connection.close |= option.eq_ignore_ascii_case(b"close");
+                    self.connection.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
             12 if name.eq_ignore_ascii_case("x-request-id") => head.request_id = Some(value),
             13 if name.eq_ignore_ascii_case("if-none-match") => head.if_none_match = Some(value),
             13 if name.eq_ignore_ascii_case("last-event-id") => head.last_event_id = Some(value),
-            14 if name.eq_ignore_ascii_case("content-length") => {
-                if self.length.replace(content_length(value)?).is_some() {
-                    return Err(Reject::bad_request("more than one Content-Length"));
-                }
+            14 if name.eq_ignore_ascii_case("content-length")
+                && self.length.replace(content_length(value)?).is_some() =>
+            {
+                return Err(Reject::bad_request("more than one Content-Length"));
             }
             15 if name.eq_ignore_ascii_case("accept-encoding") => head.accept_encoding = Some(value),
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
@@ -242,7 +248,7 @@ impl Fields {
         if head.framing == Framing::Length(0) {
             head.expect_continue = false;
         }
-        head.keep_alive = !self.close && (!head.http10 || self.keep_alive);
+        head.keep_alive = !self.connection.close && (!head.http10 || self.connection.keep_alive);
         Ok(())
     }
 }

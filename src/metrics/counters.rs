@@ -32,7 +32,7 @@ pub enum Endpoint {
 }
 
 /// Every endpoint with the value of its `route` label.
-pub const ENDPOINTS: [(Endpoint, &str); 7] = [
+pub(super) const ENDPOINTS: [(Endpoint, &str); 7] = [
     (Endpoint::Process, "/"),
     (Endpoint::Health, "/health"),
     (Endpoint::Metrics, "/metrics"),
@@ -43,10 +43,10 @@ pub const ENDPOINTS: [(Endpoint, &str); 7] = [
 ];
 
 /// The values of the `method` label.
-pub const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "other"];
+pub(super) const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "other"];
 
 /// Every status this server sends.
-pub const STATUSES: [u16; 15] = [200, 304, 400, 404, 405, 408, 413, 414, 417, 431, 500, 501, 503, 505, 599];
+pub(super) const STATUSES: [u16; 15] = [200, 304, 400, 404, 405, 408, 413, 414, 417, 431, 500, 501, 503, 505, 599];
 
 #[repr(align(128))]
 struct Shard {
@@ -216,7 +216,7 @@ impl Counters {
 
 /// Everything the shards hold, added up at one moment.
 #[derive(Debug, Clone, Default)]
-pub struct Totals {
+pub(super) struct Totals {
     /// Answers by endpoint, method and status, in the order of the three label tables.
     pub answers: [[[u64; STATUSES.len()]; METHODS.len()]; ENDPOINTS.len()],
     /// Requests to `/` admitted.
@@ -235,27 +235,27 @@ pub struct Totals {
 
 impl Totals {
     /// Answers to `/` whose status begins with `class`.
-    pub fn process_class(&self, class: u16) -> u64 {
+    pub(super) fn process_class(&self, class: u16) -> u64 {
         self.sum(|endpoint, status| endpoint == Endpoint::Process && status / 100 == class)
     }
 
     /// Answers to everything but `/`.
-    pub fn internal(&self) -> u64 {
+    pub(super) fn internal(&self) -> u64 {
         self.sum(|endpoint, _| endpoint != Endpoint::Process)
     }
 
     /// Answers to everything.
-    pub fn all(&self) -> u64 {
+    pub(super) fn all(&self) -> u64 {
         self.sum(|_, _| true)
     }
 
     /// Requests to `/` answered 200.
-    pub fn completed(&self) -> u64 {
+    pub(super) fn completed(&self) -> u64 {
         self.process_class(2)
     }
 
     /// Requests to `/` that were answered with an error or not at all.
-    pub fn errors(&self) -> u64 {
+    pub(super) fn errors(&self) -> u64 {
         self.process_class(4) + self.process_class(5) + self.abandoned
     }
 

@@ -15,15 +15,14 @@ pub(super) const BUCKETS_US: [u64; 16] = [
 ];
 
 /// A histogram of durations with microsecond resolution.
-pub struct Latencies {
+pub(super) struct Latencies {
     histogram: Histogram<u64>,
     sum: Duration,
 }
 
 /// The percentiles that `/metrics` shows, in milliseconds; all zero when nothing was recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct LatencySummary {
+pub(super) struct LatencySummary {
     pub count: u64,
     pub p50: f64,
     pub p90: f64,
@@ -42,13 +41,13 @@ impl Default for Latencies {
 
 impl Latencies {
     /// Counts one request.
-    pub fn record(&mut self, latency: Duration) {
+    pub(super) fn record(&mut self, latency: Duration) {
         self.histogram.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(HIGHEST));
         self.sum += latency;
     }
 
     /// Moves everything into `other`.
-    pub fn drain_into(&mut self, other: &mut Self) {
+    pub(super) fn drain_into(&mut self, other: &mut Self) {
         if !self.histogram.is_empty() {
             other.add(self);
             self.clear();
@@ -56,19 +55,19 @@ impl Latencies {
     }
 
     /// Adds a copy of `other`.
-    pub fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.histogram.add(&other.histogram).expect("all histograms have the same bounds");
         self.sum += other.sum;
     }
 
     /// Forgets everything.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.histogram.reset();
         self.sum = Duration::ZERO;
     }
 
     /// The percentiles.
-    pub fn summary(&self) -> LatencySummary {
+    pub(super) fn summary(&self) -> LatencySummary {
         if self.histogram.is_empty() {
             return LatencySummary::default();
         }

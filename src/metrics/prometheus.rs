@@ -1,4 +1,4 @@
-//! The same numbers as Prometheus reads them: text format 0.0.4, or OpenMetrics 1.0 for who asks for it.
+//! The same numbers as Prometheus reads them: text format 0.0.4, or `OpenMetrics` 1.0 for who asks for it.
 
 use std::fmt::Write as _;
 
@@ -93,7 +93,7 @@ struct Page {
 }
 
 impl Page {
-    /// OpenMetrics names a counter's family without `_total`; the older format names it as its sample.
+    /// `OpenMetrics` names a counter's family without `_total`; the older format names it as its sample.
     fn family(&mut self, name: &str, kind: Kind, help: &str) {
         match (kind, self.format) {
             (Kind::Gauge, _) => self.header(name, "gauge", help),

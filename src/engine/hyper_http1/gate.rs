@@ -88,9 +88,9 @@ impl Gate {
     fn advance(&mut self) -> Result<Progress, Reject> {
         let Some((decoder, framing)) = &mut self.body else { return self.advance_head() };
         let mut rest = self.input.as_slice();
-        let decoded = decoder.next(&mut rest)?;
+        let step = decoder.next(&mut rest)?;
         let taken = self.input.len() - rest.len();
-        match (decoded, *framing) {
+        match (step, *framing) {
             (Decoded::NeedMore, _) => {
                 self.input.clear();
                 return Ok(Progress::Read);

@@ -18,7 +18,7 @@ use super::accept_trouble::AcceptTrouble;
 use super::connections::{Permit, Server};
 use super::heartbeat::{Beat, INTERVAL};
 use super::{Wake, WakeUp};
-use spawner::Spawner;
+use spawner::{Spawner, has_spoken};
 use watch::Watches;
 
 /// Stack of a coroutine in bytes. Only pages that are touched cost memory; address space is cheap.
@@ -119,7 +119,7 @@ fn accept_batch(
                 let _ = stream.set_nodelay(true);
                 match server.permit() {
                     // A client that says nothing yet gets no coroutine.
-                    Some(permit) if spawner.has_spoken(&stream) => spawner.serve(stream, permit),
+                    Some(permit) if has_spoken(&stream) => spawner.serve(stream, permit),
                     Some(permit) => server.lobby.wait(stream, permit, super::clock::now_ms()),
                     None => server.lobby.turn_away(stream),
                 }

@@ -22,6 +22,11 @@ const RESERVED_MAPS: u64 = 4_096;
 /// Where the kernel does not say, its default is assumed.
 const DEFAULT_MAX_MAP_COUNT: u64 = 65_530;
 
+/// Whether there is anything to read yet, be it the end.
+pub(super) fn has_spoken(stream: &TcpStream) -> bool {
+    recv(stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT).is_ok()
+}
+
 /// Starts coroutines.
 pub(super) struct Spawner {
     server: Arc<Server>,
@@ -49,11 +54,6 @@ impl Spawner {
             );
         }
         Self { server, watches, most, queue: Mutex::default() }
-    }
-
-    /// Whether there is anything to read yet, be it the end.
-    pub(super) fn has_spoken(&self, stream: &TcpStream) -> bool {
-        recv(stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT).is_ok()
     }
 
     /// Serves `stream` in a coroutine, as soon as one may run.
