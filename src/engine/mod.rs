@@ -14,6 +14,7 @@ mod heartbeat;
 mod hyper_http1;
 mod lobby;
 mod may_coroutine;
+mod memory;
 mod minimal_hyper;
 mod worker_pool;
 

@@ -21,6 +21,7 @@ use slab::Slab;
 use super::WakeUp;
 use super::clock::now_ms;
 use super::connections::{Deadlines, Permit, is_past};
+use super::memory::tidy;
 use crate::app::App;
 use crate::http::{Envelope, Response};
 pub(crate) use broadcaster::Broadcaster;
@@ -155,6 +156,7 @@ impl Lobby {
                 next_sweep = now_ms() + self.deadlines.tick.as_millis() as u64;
                 self.sweep(engine);
                 engine.tick();
+                tidy();
                 beat.beat();
             }
         }

@@ -17,6 +17,7 @@ use may::io::{CoIo, WaitIo as _};
 use super::accept_trouble::AcceptTrouble;
 use super::connections::{Permit, Server};
 use super::heartbeat::{Beat, INTERVAL};
+use super::memory::tidy;
 use super::{Wake, WakeUp};
 use spawner::{Spawner, has_spoken};
 use watch::Watches;
@@ -71,7 +72,10 @@ impl WakeUp for May {
             self.next_beat = Instant::now() + INTERVAL;
             for (index, beat) in self.beats.iter().enumerate() {
                 let beat = beat.clone();
-                let spawned = may::go!(coroutine::Builder::new().id(index), move || beat.beat());
+                let spawned = may::go!(coroutine::Builder::new().id(index), move || {
+                    tidy();
+                    beat.beat();
+                });
                 if let Err(error) = spawned {
                     tracing::warn!(event = "heartbeat", %error, "cannot start a coroutine");
                 }

@@ -12,6 +12,7 @@ use super::Wake;
 use super::connections::Server;
 use super::heartbeat::INTERVAL;
 use super::hyper_http1::{Execute, accept_loop, do_work, serve_woken};
+use super::memory::tidy;
 use crate::config::Work;
 use crate::http::Response;
 
@@ -30,7 +31,7 @@ pub(super) fn start(server: &Arc<Server>, listeners: Vec<TcpListener>) -> anyhow
     let inline = Inline(server.app.config.work);
     let mut threads: Vec<Handle> = Vec::new();
     for (index, listener) in listeners.into_iter().enumerate() {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread().enable_all().on_thread_park(tidy).build()?;
         threads.push(runtime.handle().clone());
         let server = Arc::clone(server);
         let name = format!("hyper-{index}");

@@ -13,11 +13,12 @@ use super::Wake;
 use super::connections::Server;
 use super::heartbeat::INTERVAL;
 use super::hyper_http1::{accept_loop, serve_woken};
+use super::memory::tidy;
 use pool::Pool;
 
 /// Starts the runtime, the workers and an acceptor for each listener.
 pub(super) fn start(server: &Arc<Server>, listeners: Vec<TcpListener>) -> anyhow::Result<Wake> {
-    let runtime = Builder::new_multi_thread().enable_all().thread_name("worker-pool").build()?;
+    let runtime = Builder::new_multi_thread().enable_all().thread_name("worker-pool").on_thread_park(tidy).build()?;
     let pool = runtime.block_on(async { Pool::start(server) });
     spawn_heartbeat(server, &runtime);
     for listener in listeners {
