@@ -114,7 +114,6 @@ fn the_format_follows_accept() {
             ("Accept: image/png\r\n", JSON),
             ("Accept: text/plain\r\n", TEXT),
             ("Accept: text/plain;version=0.0.4;q=1,*/*;q=0.1\r\n", TEXT),
-            ("Accept: application/json;q=0.1, text/plain\r\n", TEXT),
             ("Accept: application/openmetrics-text; version=1.0.0\r\n", OPEN),
             (PROMETHEUS_ACCEPT, OPEN),
         ] {

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -42,20 +42,20 @@ impl Process {
     #[track_caller]
     pub(crate) fn wait_for_log(&self, text: &str) -> String {
         let start = Instant::now();
-        let mut seen = self.log.text.lock().expect("log");
+        let mut seen = self.log.lock();
         loop {
             if let Some(line) = seen.0.lines().find(|line| line.contains(text)) {
                 return line.to_owned();
             }
             let left = PATIENCE.saturating_sub(start.elapsed());
             assert!(!seen.1 && !left.is_zero(), "no {text:?} in the log (ended: {})", seen.1);
-            seen = self.log.grew.wait_timeout(seen, left).expect("log").0;
+            seen = self.log.grew.wait_timeout(seen, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// Everything logged so far.
     pub(crate) fn log(&self) -> String {
-        self.log.text.lock().expect("log").0.clone()
+        self.log.lock().0.clone()
     }
 
     pub(crate) fn pid(&self) -> Pid {
@@ -94,6 +94,11 @@ impl Process {
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("kB") * 1024
     }
 
+    /// Descriptors open now.
+    pub(crate) fn open_files(&self) -> u64 {
+        std::fs::read_dir(self.proc("fd")).expect("fd").count() as u64
+    }
+
     /// CPU time used so far, user and system, in seconds.
     pub(crate) fn cpu_seconds(&self) -> f64 {
         let stat = std::fs::read_to_string(self.proc("stat")).expect("stat");
@@ -122,12 +127,17 @@ impl Drop for Process {
 impl Log {
     fn collect(&self, lines: impl BufRead) {
         for line in lines.lines().map_while(Result::ok) {
-            let mut text = self.text.lock().expect("log");
+            let mut text = self.lock();
             text.0.push_str(&line);
             text.0.push('\n');
             self.grew.notify_all();
         }
-        self.text.lock().expect("log").1 = true;
+        self.lock().1 = true;
         self.grew.notify_all();
+    }
+
+    /// A test that failed while it held the lock has poisoned it, and its log is wanted all the more.
+    fn lock(&self) -> MutexGuard<'_, (String, bool)> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
