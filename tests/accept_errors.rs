@@ -1,0 +1,85 @@
+//! Too few descriptors: the server neither ends nor spins, goes on with the connections it has, and recovers.
+
+mod common;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use common::{Client, Server, every_engine, wait_for};
+use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Asks on this connection, and tells whether the answer was 200; the only other one is 503.
+fn is_served(client: &mut Client) -> bool {
+    match client.read_response(false) {
+        Ok(response) if response.status == 200 => true,
+        Ok(response) => response.expect_error(503).status == 200,
+        Err(error) => panic!("dropped in silence: {error}"),
+    }
+}
+
+/// Asks on a new connection.
+fn serves(server: &Server) -> bool {
+    let mut client = server.connect();
+    client.send(GET);
+    is_served(&mut client)
+}
+
+#[test]
+fn the_connection_limit_is_clamped_to_the_descriptors_there_are() {
+    every_engine(|engine| {
+        let plain = Server::command(engine, &[("WORKERS", "2")]);
+        let mut limited = Command::new("/bin/sh");
+        limited.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
+        limited.env_clear();
+        limited.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let mut server = Server::spawn(&mut limited);
+        let limits = &server.metrics()["limits"];
+        let most = limits["max_connections"].as_u64().expect("a number");
+        assert!((4..64).contains(&most), "{limits}");
+        assert!(server.log().contains("max-connections lowered"), "it must say so:\n{}", server.log());
+        for _ in 0..3 {
+            let mut clients: Vec<Client> = (0..200).map(|_| server.connect()).collect();
+            clients.iter_mut().for_each(|client| client.send(GET));
+            let served = clients.iter_mut().map(is_served).filter(|served| *served).count();
+            assert!(served as u64 >= most / 2, "{served} of {most}");
+            drop(clients);
+            wait_for("a free place", || serves(&server).then_some(()));
+        }
+        assert!(server.is_running());
+    });
+}
+
+#[test]
+fn running_out_of_descriptors_is_survived_without_spinning() {
+    const WINDOW: Duration = Duration::from_millis(1500);
+    every_engine(|engine| {
+        let mut server = Server::start(engine, &[("WORKERS", "2")]);
+        let mut control = server.connect();
+        control.get("/health", "").expect(200);
+        // Taken away behind its back.
+        let plenty = getrlimit(Resource::Nofile);
+        let scarce = Rlimit { current: Some(server.open_files() + 10), maximum: plenty.maximum };
+        prlimit(Some(server.pid()), Resource::Nofile, scarce).expect("prlimit");
+        let mut clients: Vec<Client> = (0..100).map(|_| server.connect()).collect();
+        clients.iter_mut().for_each(|client| client.send(GET));
+        server.wait_for_log("cannot accept");
+        let (before, began) = (server.cpu_seconds(), Instant::now());
+        while began.elapsed() < WINDOW {
+            control.get("/health", "").expect(200);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let used = server.cpu_seconds() - before;
+        assert!(used < WINDOW.as_secs_f64() / 3.0, "{used} s of CPU in {WINDOW:?}");
+        control.get("/metrics", "").expect(200);
+        assert!(server.log().lines().count() < 40, "the log is flooded:\n{}", server.log());
+        // Whoever still waits is served as soon as there are descriptors again.
+        prlimit(Some(server.pid()), Resource::Nofile, plenty).expect("prlimit");
+        let served = clients.iter_mut().map(is_served).filter(|served| *served).count();
+        assert!(served >= 60, "{served} of 100");
+        drop(clients);
+        assert!(serves(&server) && server.is_running());
+        server.wait_for_metrics("the storm to be over", |metrics| metrics["active_connections"] == 2);
+    });
+}

@@ -1,0 +1,160 @@
+//! SIGTERM and SIGINT: what was asked in full is answered, nobody waits longer than SHUTDOWN_TIMEOUT, and the exit code
+//! tells whether anything was cut.
+
+mod common;
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use common::{Client, Response, Server, every_engine};
+use rustix::process::Signal;
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Asks for `/health` until the answer is that the server is draining, which must also end the connection.
+fn wait_until_draining(client: &mut Client) -> Response {
+    loop {
+        let response = client.get("/health", "");
+        if response.closes() {
+            let response = response.expect(503);
+            assert_eq!(response.json()["status"], "draining");
+            return response;
+        }
+        response.expect(200);
+    }
+}
+
+#[test]
+fn requests_in_flight_are_answered_and_the_exit_is_clean() {
+    every_engine(|engine| {
+        let settings = [("WORK", "sleep:700ms"), ("WORKERS", "40")];
+        let mut server = Server::start(engine, &settings);
+        let mut watcher = server.connect();
+        let mut clients: Vec<Client> = (0..120).map(|_| server.connect()).collect();
+        for client in &mut clients {
+            client.send(GET);
+        }
+        server.wait_for_metrics("all requests to arrive", |metrics| metrics["in_flight_requests"] == 120);
+        server.signal(Signal::TERM);
+        wait_until_draining(&mut watcher);
+        watcher.expect_close();
+        for client in &mut clients {
+            assert!(client.response().expect(200).closes());
+            client.expect_close();
+        }
+        assert_eq!(server.wait_for_exit().code(), Some(0));
+        assert!(server.log().to_lowercase().contains("drain"), "{}", server.log());
+    });
+}
+
+/// Clients that never pause: each asks again as soon as it is answered, until an answer says that it is the last.
+#[test]
+fn no_answer_is_lost_under_load() {
+    every_engine(|engine| {
+        let mut server = Server::start(engine, &[("WORK", "sleep:2ms"), ("WORKERS", "8")]);
+        let answered = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..24 {
+                let (mut client, answered) = (server.connect(), &answered);
+                scope.spawn(move || {
+                    while !client.get("/", "").expect(200).closes() {
+                        answered.fetch_add(1, Relaxed);
+                    }
+                    client.expect_close();
+                });
+            }
+            let enough = || (answered.load(Relaxed) > 500).then_some(());
+            common::wait_for("the load to run", enough);
+            server.signal(Signal::TERM);
+        });
+        assert_eq!(server.wait_for_exit().code(), Some(0));
+    });
+}
+
+/// The process is stopped, so the kernel alone takes the connections and their requests; then it learns of the signal and
+/// of them in the same moment.
+#[test]
+fn what_waits_in_the_backlog_is_served() {
+    every_engine(|engine| {
+        let mut server = Server::start(engine, &[]);
+        server.connect().get("/", "").expect(200);
+        server.signal(Signal::STOP);
+        let mut clients: Vec<Client> = (0..60).map(|_| server.connect()).collect();
+        for (number, client) in clients.iter_mut().enumerate() {
+            let path = if number % 2 == 0 { "/" } else { "/health" };
+            client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        }
+        server.signal(Signal::TERM);
+        server.signal(Signal::CONT);
+        for (number, client) in clients.iter_mut().enumerate() {
+            let mut response = client.response();
+            // A request taken up just before the signal was seen keeps its connection, as it would have a moment earlier.
+            if !response.closes() {
+                response = client.get("/health", "");
+                assert_eq!(response.status, 503);
+            }
+            assert!(response.closes(), "{response:?}");
+            let expected: &[u16] = if number % 2 == 0 { &[200, 503] } else { &[503] };
+            assert!(expected.contains(&response.status), "{response:?}");
+        }
+        assert_eq!(server.wait_for_exit().code(), Some(0));
+    });
+}
+
+#[test]
+fn idle_connections_do_not_hold_it_up_and_half_a_request_may_be_finished() {
+    every_engine(|engine| {
+        let mut server = Server::start(engine, &[]);
+        let mut idle: Vec<Client> = (0..40).map(|_| server.connect()).collect();
+        for client in idle.iter_mut().skip(10) {
+            client.get("/", "").expect(200);
+        }
+        server.wait_for_metrics("the idle to be dormant", |metrics| metrics["idle_connections"] == 40);
+        let mut half = server.connect();
+        half.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{");
+        let mut watcher = server.connect();
+        watcher.get("/health", "").expect(200);
+        let began = Instant::now();
+        server.signal(Signal::INT);
+        wait_until_draining(&mut watcher);
+        half.send("}");
+        assert!(half.response().expect(200).closes());
+        for client in &mut idle {
+            client.expect_close();
+        }
+        assert_eq!(server.wait_for_exit().code(), Some(0));
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    every_engine(|engine| {
+        let mut server = Server::start(engine, &[("WORK", "sleep:60s")]);
+        let mut watcher = server.connect();
+        let mut client = server.connect();
+        client.send(GET);
+        server.wait_for_metrics("the request to arrive", |metrics| metrics["in_flight_requests"] == 1);
+        server.signal(Signal::TERM);
+        wait_until_draining(&mut watcher);
+        let began = Instant::now();
+        server.signal(Signal::INT);
+        assert_eq!(server.wait_for_exit().code(), Some(1));
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn work_longer_than_the_shutdown_timeout_is_cut_and_reported() {
+    every_engine(|engine| {
+        let mut server = Server::start(engine, &[("WORK", "sleep:60s"), ("SHUTDOWN_TIMEOUT", "500ms")]);
+        let mut client = server.connect();
+        client.send(GET);
+        server.wait_for_metrics("the request to arrive", |metrics| metrics["in_flight_requests"] == 1);
+        let began = Instant::now();
+        server.signal(Signal::TERM);
+        assert_eq!(server.wait_for_exit().code(), Some(1));
+        let elapsed = began.elapsed();
+        assert!(elapsed >= Duration::from_millis(450) && elapsed < Duration::from_secs(10), "{elapsed:?}");
+    });
+}

@@ -1,0 +1,177 @@
+//! Deadlines: a whole request within READ_TIMEOUT of its first byte, a whole response within WRITE_TIMEOUT, and silence
+//! between requests for IDLE_TIMEOUT at most.
+
+mod common;
+
+use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use common::{Client, Server, every_engine};
+
+/// What a deadline may be early by: clocks tick in steps.
+const EARLY: Duration = Duration::from_millis(30);
+/// What it may be late by on a busy machine; still less than a deadline that starts anew with each byte would be.
+const LATE: Duration = Duration::from_secs(4);
+
+/// Asserts that `elapsed` is `timeout`, give or take.
+#[track_caller]
+fn assert_timely(elapsed: Duration, timeout: Duration) {
+    assert!(elapsed + EARLY >= timeout, "{elapsed:?} is too early for {timeout:?}");
+    assert!(elapsed <= timeout + LATE, "{elapsed:?} is too late for {timeout:?}");
+}
+
+/// Sends a byte every 40 ms, for as long as it is let, while `read` waits for what comes back.
+fn while_dripping<T>(client: &mut Client, read: impl FnOnce(&mut Client) -> T) -> T {
+    let mut sender = client.stream.try_clone().expect("clone");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Relaxed) && sender.write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(40));
+            }
+        });
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(client)));
+        done.store(true, Relaxed);
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+#[test]
+fn a_request_that_drips_in_is_given_up_at_an_absolute_deadline() {
+    const TIMEOUT: Duration = Duration::from_millis(600);
+    every_engine(|engine| {
+        let server = Server::start(engine, &[("READ_TIMEOUT", "600ms")]);
+        let length = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
+        let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n";
+        let starts = ["G", "GET / HTTP/1.1\r\nHost: a\r\nX: ", length, chunked];
+        for start in starts {
+            let mut client = server.connect();
+            let began = Instant::now();
+            client.send(start);
+            while_dripping(&mut client, |client| {
+                let response = client.response().expect_error(408);
+                assert_timely(began.elapsed(), TIMEOUT);
+                assert!(response.closes(), "{response:?}");
+                client.expect_close();
+            });
+        }
+        let metrics = server.metrics();
+        assert_eq!(metrics["connections"]["timed_out"], starts.len(), "{metrics:#}");
+        assert_eq!(metrics["total_requests"], 0, "a request that never arrived was counted: {metrics:#}");
+    });
+}
+
+#[test]
+fn a_request_that_stalls_is_given_up_too() {
+    every_engine(|engine| {
+        let server = Server::start(engine, &[("READ_TIMEOUT", "300ms")]);
+        for start in ["GET / HTTP/1.1\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"] {
+            let mut client = server.connect();
+            client.get("/", "").expect(200);
+            // Behind a whole request, the deadline is the second one's.
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            let began = Instant::now();
+            client.send(start);
+            client.response().expect(200);
+            assert!(client.response().expect_error(408).closes());
+            assert_timely(began.elapsed(), Duration::from_millis(300));
+            client.expect_close();
+        }
+        let mut client = server.connect();
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n");
+        client.response().expect(100);
+        assert!(client.response().expect_error(408).closes());
+        client.expect_close();
+    });
+}
+
+#[test]
+fn a_slow_client_within_the_deadline_is_served() {
+    every_engine(|engine| {
+        let server = Server::start(engine, &[("READ_TIMEOUT", "10s"), ("IDLE_TIMEOUT", "300ms")]);
+        let mut client = server.connect();
+        let request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\n\r\n{\"slow\":true}";
+        for _ in 0..2 {
+            for piece in request.chunks(4) {
+                client.send(piece);
+                // Longer in all than the idle timeout, which has no say while a request is on its way.
+                std::thread::sleep(Duration::from_millis(35));
+            }
+            client.response().expect(200);
+        }
+    });
+}
+
+#[test]
+fn the_read_deadline_covers_neither_the_wait_before_nor_the_work_after() {
+    every_engine(|engine| {
+        let server = Server::start(engine, &[("READ_TIMEOUT", "250ms"), ("WORK", "sleep:600ms")]);
+        let mut client = server.connect();
+        std::thread::sleep(Duration::from_millis(400));
+        client.get("/", "").expect(200);
+        std::thread::sleep(Duration::from_millis(400));
+        client.post("/", "{}").expect(200);
+    });
+}
+
+#[test]
+fn idle_connections_are_closed_without_a_word() {
+    const TIMEOUT: Duration = Duration::from_millis(500);
+    every_engine(|engine| {
+        let server = Server::start(engine, &[("IDLE_TIMEOUT", "500ms"), ("READ_TIMEOUT", "60s")]);
+        let mut silent = server.connect();
+        let began = Instant::now();
+        silent.expect_close();
+        assert_timely(began.elapsed(), TIMEOUT);
+
+        let mut kept = server.connect();
+        // Each request starts the wait anew.
+        for _ in 0..4 {
+            kept.get("/", "").expect(200);
+            std::thread::sleep(TIMEOUT / 3);
+        }
+        kept.get("/", "").expect(200);
+        let began = Instant::now();
+        kept.expect_close();
+        assert_timely(began.elapsed(), TIMEOUT);
+        let metrics = server.metrics();
+        assert_eq!(metrics["connections"]["timed_out"], 2, "{metrics:#}");
+        assert_eq!(metrics["error_count"], 0, "{metrics:#}");
+    });
+}
+
+#[test]
+fn work_longer_than_the_idle_timeout_is_answered() {
+    every_engine(|engine| {
+        let server = Server::start(engine, &[("IDLE_TIMEOUT", "200ms"), ("WORK", "sleep:800ms")]);
+        let mut client = server.connect();
+        client.get("/", "").expect(200);
+    });
+}
+
+/// A client that asks and asks and never reads must cost neither memory nor a place for ever.
+#[test]
+fn a_client_that_never_reads_is_cut_off_and_its_answers_are_not_hoarded() {
+    every_engine(|engine| {
+        let server = Server::start(engine, &[("WRITE_TIMEOUT", "700ms")]);
+        server.connect().get("/compare3", "Connection: close\r\n").expect(200);
+        let before = server.resident();
+        let mut client = server.connect();
+        let requests = "GET /compare3 HTTP/1.1\r\nHost: a\r\n\r\n".repeat(500);
+        let error = loop {
+            if let Err(error) = client.stream.write_all(requests.as_bytes()) {
+                break error;
+            }
+        };
+        assert!(
+            matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
+            "the connection was not closed: {error}"
+        );
+        let grown = server.peak_resident().saturating_sub(before);
+        assert!(grown < 24 << 20, "{grown} bytes for one client");
+        let metrics = server.wait_for_metrics("the place to be free", |metrics| metrics["active_connections"] == 1);
+        assert_eq!(metrics["connections"]["timed_out"], 1, "{metrics:#}");
+        server.connect().get("/", "").expect(200);
+    });
+}
