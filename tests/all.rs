@@ -133,7 +133,10 @@ fn a_child_that_dies_is_named_and_ends_the_rest() {
     assert_eq!(process.wait_for_exit().code(), Some(1));
     all_closed(addresses.values());
     let log = process.log();
-    assert!(log.lines().any(|line| line.contains("may") && (line.contains("signal") || line.contains("kill"))), "{log}");
+    assert!(
+        log.lines().any(|line| line.contains("may") && (line.contains("signal") || line.contains("kill"))),
+        "{log}"
+    );
 }
 
 #[test]

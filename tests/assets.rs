@@ -47,7 +47,10 @@ fn pages_are_html_under_a_strict_policy() {
             assert!(!policy.contains("unsafe"), "{policy}");
             assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{page}");
             let lower = response.text().to_ascii_lowercase();
-            assert!(!lower.contains("<style") && !lower.contains(" style="), "{page}: the policy forbids inline styles");
+            assert!(
+                !lower.contains("<style") && !lower.contains(" style="),
+                "{page}: the policy forbids inline styles"
+            );
             for script in lower.split("<script").skip(1) {
                 assert!(script.split('>').next().is_some_and(|tag| tag.contains("src=")), "{page}: an inline script");
             }

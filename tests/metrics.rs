@@ -137,7 +137,10 @@ fn prometheus_and_openmetrics_texts_are_well_formed() {
         let open = Exposition::parse(open.text(), true);
         for exposition in [&classic, &open] {
             assert!(exposition.samples.len() > 30, "{} samples", exposition.samples.len());
-            let fives = exposition.samples.iter().filter(|(name, value)| name.contains("route=\"/\"") && (**value - 5.0).abs() < 0.1);
+            let fives = exposition
+                .samples
+                .iter()
+                .filter(|(name, value)| name.contains("route=\"/\"") && (**value - 5.0).abs() < 0.1);
             assert!(fives.count() > 0, "no counter of the five requests to /: {:#?}", exposition.samples);
         }
     });

@@ -149,7 +149,9 @@ fn unknown_paths_and_methods_are_json_errors_and_405_says_what_is_allowed() {
     every_engine(|engine| {
         let server = Server::start(engine, &[]);
         let mut client = server.connect();
-        for path in ["/nope", "/health/", "/metrics/x", "/static/", "/static/nope.js", "/static/..%2fsrc", "/index.html"] {
+        for path in
+            ["/nope", "/health/", "/metrics/x", "/static/", "/static/nope.js", "/static/..%2fsrc", "/index.html"]
+        {
             let response = client.get(path, "").expect_error(404);
             assert!(!response.closes(), "{path}");
         }

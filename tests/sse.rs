@@ -91,7 +91,10 @@ fn history_comes_at_once_and_then_a_sample_a_second() {
             assert!(sample["pi"].is_object() && sample["latency_ms"]["p99"].is_number(), "{sample:#}");
         }
         let elapsed = began.elapsed();
-        assert!(elapsed > Duration::from_millis(2800) && elapsed < Duration::from_secs(8), "4 samples took {elapsed:?}");
+        assert!(
+            elapsed > Duration::from_millis(2800) && elapsed < Duration::from_secs(8),
+            "4 samples took {elapsed:?}"
+        );
         let metrics = server.metrics();
         let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
         for sample in &samples {

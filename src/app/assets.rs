@@ -1,7 +1,8 @@
 //! The pages and their assets, embedded in the binary.
 
-use std::sync::{LazyLock, OnceLock};
-use std::{fmt, io::Write as _};
+use std::fmt;
+use std::io::Write as _;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -31,7 +32,7 @@ pub struct Asset {
     content_type: &'static str,
     etag: String,
     body: &'static [u8],
-    gzip: OnceLock<Bytes>,
+    gzip: Bytes,
 }
 
 impl fmt::Debug for Asset {
@@ -45,6 +46,11 @@ pub(super) fn find(path: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.path == path)
 }
 
+/// Compresses everything once, on a thread whose stack is big enough for it; a coroutine's is not.
+pub(super) fn prepare() {
+    LazyLock::force(&ASSETS);
+}
+
 fn collect(dir: &Dir<'static>, assets: &mut Vec<Asset>) {
     for file in dir.files() {
         let name = file.path().to_string_lossy();
@@ -55,7 +61,7 @@ fn collect(dir: &Dir<'static>, assets: &mut Vec<Asset>) {
         let body = file.contents();
         let digest = Sha256::digest(body);
         let etag = digest[..8].iter().fold(String::from("W/\""), |tag, byte| tag + &format!("{byte:02x}")) + "\"";
-        assets.push(Asset { path, content_type: content_type(&name), etag, body, gzip: OnceLock::new() });
+        assets.push(Asset { path, content_type: content_type(&name), etag, body, gzip: compress(body) });
     }
     for dir in dir.dirs() {
         collect(dir, assets);
@@ -80,7 +86,7 @@ impl Asset {
         let mut response = if matched {
             Response { status: 304, ..Response::ok(self.content_type, Bytes::new()) }
         } else if request.gzip {
-            Response::ok(self.content_type, self.compressed()).with("content-encoding", "gzip")
+            Response::ok(self.content_type, self.gzip.clone()).with("content-encoding", "gzip")
         } else {
             Response::ok(self.content_type, Bytes::from_static(self.body))
         };
@@ -98,14 +104,9 @@ impl Asset {
             .map(<[u8]>::trim_ascii)
             .any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == &self.etag.as_bytes()[2..])
     }
+}
 
-    /// Compressed when first asked for, then shared.
-    fn compressed(&self) -> Bytes {
-        let compress = || {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-            encoder.write_all(self.body).expect("writing to a Vec cannot fail");
-            encoder.finish().expect("writing to a Vec cannot fail").into()
-        };
-        self.gzip.get_or_init(compress).clone()
-    }
+fn compress(body: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(body).and_then(|()| encoder.finish()).expect("writing to a Vec cannot fail").into()
 }

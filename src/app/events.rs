@@ -22,6 +22,21 @@ pub struct Sample {
     pub event: Bytes,
 }
 
+/// What a client asks for when it asks for events.
+#[derive(Debug, Clone, Copy)]
+pub struct Subscription {
+    /// It has all samples up to this one.
+    pub after: Option<u64>,
+    pub(super) http10: bool,
+}
+
+impl Subscription {
+    /// The status line that opens its stream.
+    pub fn status_line(self) -> &'static str {
+        if self.http10 { "HTTP/1.0 200 OK\r\n" } else { "HTTP/1.1 200 OK\r\n" }
+    }
+}
+
 /// The last quarter of an hour.
 #[derive(Default)]
 pub struct EventLog {
@@ -29,8 +44,9 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// The response head and the standing instructions of every stream: the connection ends it, so no length is told.
-    pub const PREAMBLE: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n\
+    /// What every stream begins with after its status line: headers, and how soon to come back after an interruption.
+    /// The connection's end is the stream's end, so no length is told.
+    pub const PREAMBLE: &str = "content-type: text/event-stream\r\ncache-control: no-cache\r\n\
          access-control-allow-origin: *\r\nx-accel-buffering: no\r\nconnection: close\r\n\r\nretry: 2000\n\n";
 
     /// Sent now and then so that a page can tell a quiet stream from a dead one.

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::config::Config;
 use crate::http::{JSON, Method, Response};
 use crate::metrics::Metrics;
-pub use events::{EventLog, Sample};
+pub use events::{EventLog, Sample, Subscription};
 pub use request::{Request, Route};
 pub use work::CpuSlices;
 
@@ -39,8 +39,8 @@ pub enum Plan {
     Answer(Response),
     /// Run the engine's work, then send what [`Job::finish`] gives.
     Work(Job),
-    /// Stream events, beginning after this sample.
-    Subscribe(Option<u64>),
+    /// Stream events.
+    Subscribe(Subscription),
 }
 
 /// A request to `/` between its admission and its answer. Dropping it unfinished counts it as abandoned.
@@ -56,6 +56,7 @@ pub struct Job {
 impl App {
     /// The application with these settings, measuring from now on.
     pub fn new(config: Config) -> Arc<Self> {
+        assets::prepare();
         Arc::new(Self { metrics: Metrics::new(config.clone()), config, events: EventLog::default() })
     }
 
@@ -66,7 +67,7 @@ impl App {
             Route::Process if request.is_allowed() => return self.process(request, body),
             Route::Events if method == Method::Get => {
                 self.metrics.counters.answered(endpoint, Some(method), 200);
-                return Plan::Subscribe(request.last_event_id);
+                return Plan::Subscribe(request.subscription());
             }
             _ if !request.is_allowed() => request.not_allowed(),
             Route::Health => health::answer(self),
@@ -176,7 +177,8 @@ fn check_json(body: &[u8]) -> Result<(), &'static str> {
             _ => {}
         }
     }
-    serde_json::from_slice::<serde::de::IgnoredAny>(body).map(drop).map_err(|_| "the body is not valid JSON")
+    let text = std::str::from_utf8(body).map_err(|_| "the body is not valid UTF-8")?;
+    serde_json::from_str::<serde::de::IgnoredAny>(text).map(drop).map_err(|_| "the body is not valid JSON")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::assets::{self, Asset};
+use super::events::Subscription;
 use crate::http::{Head, Method, Response};
 use crate::metrics::{Endpoint, Exposition};
 
@@ -41,7 +42,8 @@ pub struct Request {
     pub(super) gzip: bool,
     pub(super) id: Option<Box<str>>,
     pub(super) if_none_match: Option<Box<[u8]>>,
-    pub(super) last_event_id: Option<u64>,
+    last_event_id: Option<u64>,
+    http10: bool,
 }
 
 impl Route {
@@ -86,6 +88,7 @@ impl Request {
             id: head.request_id.and_then(printable),
             if_none_match: head.if_none_match.map(Into::into),
             last_event_id: head.last_event_id.and_then(|id| std::str::from_utf8(id).ok()?.parse().ok()),
+            http10: head.http10,
         }
     }
 
@@ -97,6 +100,10 @@ impl Request {
     /// Whether the answer is a stream, which outlives the exchange.
     pub fn is_stream(&self) -> bool {
         matches!(self.route, Route::Events) && self.method == Method::Get
+    }
+
+    pub(super) fn subscription(&self) -> Subscription {
+        Subscription { after: self.last_event_id, http10: self.http10 }
     }
 
     pub(super) fn is_allowed(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -29,8 +30,13 @@ impl AcceptTrouble {
     }
 
     /// How long to wait before accepting again. Errors of the one connection cost no pause; when descriptors have run
-    /// out, the connection that waits longest is accepted with the spare one and closed, so that its client knows.
-    pub(crate) fn pause_after(&mut self, error: &io::Error, listener: &impl AsFd) -> Duration {
+    /// out, the connection that waits longest is accepted with the spare one and turned away, so that its client knows.
+    pub(crate) fn pause_after(
+        &mut self,
+        error: &io::Error,
+        listener: &impl AsFd,
+        turn_away: impl FnOnce(TcpStream),
+    ) -> Duration {
         let errno = error.raw_os_error().map(Errno::from_raw_os_error);
         let starved = matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM));
         let harmless = !starved
@@ -55,8 +61,13 @@ impl AcceptTrouble {
             return Duration::ZERO;
         }
         self.log(error);
-        if starved && self.spare.take().is_some() {
-            drop(rustix::net::accept(listener));
+        if starved
+            && self.spare.take().is_some()
+            && let Ok(connection) = rustix::net::accept(listener)
+        {
+            turn_away(connection.into());
+        }
+        if self.spare.is_none() {
             self.spare = spare();
         }
         let pause = self.pause;
@@ -92,14 +103,14 @@ mod tests {
         listener.set_nonblocking(true).unwrap();
         let mut trouble = AcceptTrouble::new();
         let starved = io::Error::from(Errno::MFILE);
-        assert_eq!(trouble.pause_after(&io::Error::from(Errno::CONNABORTED), &listener), Duration::ZERO);
-        assert_eq!(trouble.pause_after(&starved, &listener), FIRST_PAUSE);
-        assert_eq!(trouble.pause_after(&starved, &listener), FIRST_PAUSE * 2);
+        assert_eq!(trouble.pause_after(&io::Error::from(Errno::CONNABORTED), &listener, drop), Duration::ZERO);
+        assert_eq!(trouble.pause_after(&starved, &listener, drop), FIRST_PAUSE);
+        assert_eq!(trouble.pause_after(&starved, &listener, drop), FIRST_PAUSE * 2);
         for _ in 0..10 {
-            assert!(trouble.pause_after(&starved, &listener) <= LONGEST_PAUSE);
+            assert!(trouble.pause_after(&starved, &listener, drop) <= LONGEST_PAUSE);
         }
         trouble.is_over();
-        assert_eq!(trouble.pause_after(&starved, &listener), FIRST_PAUSE);
+        assert_eq!(trouble.pause_after(&starved, &listener, drop), FIRST_PAUSE);
         assert!(trouble.spare.is_some());
     }
 }

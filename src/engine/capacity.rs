@@ -7,6 +7,9 @@ use crate::platform::limits::{Limits, raise_nofile};
 /// Descriptors for everything but connections: libraries, logs, listeners, epolls, those being turned away.
 const RESERVED_FDS: u64 = 1_024;
 
+/// As few of them as one can do with where hardly any are allowed.
+const LEAST_RESERVED_FDS: u64 = 48;
+
 /// Kernel and user memory that a connection costs at rest, both generously rounded up.
 const BYTES_PER_CONNECTION: u64 = 6 * 1024;
 
@@ -24,7 +27,7 @@ pub fn clamp(config: &mut Config) -> Vec<String> {
         }
     };
     if let Some(descriptors) = descriptors {
-        let reserved = RESERVED_FDS.min(descriptors / 4);
+        let reserved = (descriptors / 4).clamp(LEAST_RESERVED_FDS, RESERVED_FDS);
         lower(
             descriptors - reserved,
             format!("{descriptors} open files are allowed, {reserved} of them are kept back"),

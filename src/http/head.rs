@@ -113,9 +113,11 @@ fn request_line(window: &[u8]) -> Option<&[u8]> {
 }
 
 fn bad_version(line: &[u8]) -> Reject {
-    let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-    match version {
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
+    let mut words = line.split(|&byte| byte == b' ');
+    match (words.nth(2), words.next()) {
+        (Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor]), None)
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
             Reject::new(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
         }
         _ => Reject::bad_request("malformed request line"),
@@ -325,6 +327,8 @@ mod tests {
             ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
             ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505),
             ("GET / HTTQ/1.1\r\nHost: a\r\n\r\n", 400),
+            ("GET /  HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+            ("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
             ("BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501),
             ("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", 405),
             ("GET / HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\n\r\n", 417),

@@ -172,7 +172,14 @@ impl Client {
 
 impl fmt::Debug for Response {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {} {:?} {:.300}", self.version, self.status, self.headers, self.body.escape_ascii().to_string())
+        write!(
+            formatter,
+            "{} {} {:?} {:.300}",
+            self.version,
+            self.status,
+            self.headers,
+            self.body.escape_ascii().to_string()
+        )
     }
 }
 

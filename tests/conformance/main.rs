@@ -56,7 +56,8 @@ impl Case {
                 return Err(format!("wrong headers: {response:?}"));
             }
             if response.status >= 400 && !to_head {
-                let body: serde_json::Value = serde_json::from_slice(&response.body).map_err(|error| error.to_string())?;
+                let body: serde_json::Value =
+                    serde_json::from_slice(&response.body).map_err(|error| error.to_string())?;
                 if body["error"].as_str().is_none_or(str::is_empty) {
                     return Err(format!("no error message: {body}"));
                 }

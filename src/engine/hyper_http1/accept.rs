@@ -43,7 +43,7 @@ pub(crate) async fn accept_loop<E: Execute>(server: Arc<Server>, executor: E, li
                 }
             }
             Err(error) => {
-                let pause = trouble.pause_after(&error, &listener);
+                let pause = trouble.pause_after(&error, &listener, |stream| server.lobby.turn_away(stream));
                 if !pause.is_zero() {
                     sleep(pause).await;
                 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::app::Request;
+use crate::app::{Request, Subscription};
 use crate::engine::clock::now_ms;
 use crate::http::Response;
 
@@ -25,8 +25,8 @@ pub(super) enum End {
     Closed,
     /// An answer to send before closing; hyper never saw the request.
     Refuse(Response),
-    /// A stream to begin after this sample.
-    Subscribe(Option<u64>),
+    /// A stream to begin.
+    Subscribe(Subscription),
 }
 
 /// Shared by the three parts of one connection. All of them run in one task, so nothing here is contended.

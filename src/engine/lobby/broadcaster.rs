@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
 use super::super::connections::Permit;
-use crate::app::{App, EventLog};
+use crate::app::{App, EventLog, Subscription};
 
 /// Between two samples.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ pub(crate) struct Broadcaster {
 struct Newcomer {
     stream: TcpStream,
     permit: Permit,
-    after: Option<u64>,
+    subscription: Subscription,
 }
 
 struct Subscriber {
@@ -60,11 +60,11 @@ impl Broadcaster {
         }
     }
 
-    /// Begins a stream after sample `after` on a connection that has sent its whole request.
-    pub(crate) fn subscribe(&self, stream: TcpStream, permit: Permit, after: Option<u64>) {
+    /// Begins a stream on a connection that has sent its whole request.
+    pub(crate) fn subscribe(&self, stream: TcpStream, permit: Permit, subscription: Subscription) {
         // Once the streams have ended, the connection simply closes.
         if let Some(newcomers) = &*self.newcomers.lock().unwrap_or_else(PoisonError::into_inner) {
-            let _ = newcomers.send(Newcomer { stream, permit, after });
+            let _ = newcomers.send(Newcomer { stream, permit, subscription });
         }
     }
 
@@ -111,8 +111,9 @@ impl Broadcaster {
 
     fn welcome(&self, newcomer: Newcomer) -> Subscriber {
         let _ = newcomer.stream.set_nonblocking(true);
-        let (history, _) = self.app.events.history(newcomer.after);
-        let pending = VecDeque::from([Bytes::from_static(EventLog::PREAMBLE.as_bytes()), history]);
+        let (history, _) = self.app.events.history(newcomer.subscription.after);
+        let opening = [newcomer.subscription.status_line(), EventLog::PREAMBLE].concat();
+        let pending = VecDeque::from([Bytes::from(opening), history]);
         Subscriber { stream: newcomer.stream, _permit: newcomer.permit, pending, waiting_since: None }
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::process::{Resource, getrlimit};
 use slab::Slab;
 
 use super::WakeUp;
@@ -29,8 +30,11 @@ pub(crate) use broadcaster::Broadcaster;
 /// A closed connection's client may take this long to read the last answer and close its side.
 const LINGER_MS: u64 = 2_000;
 
-/// More than this many connections that were turned away do not linger: the newest are simply closed.
+/// At most this many connections that were turned away linger; the others are closed as soon as they were told.
 const MAX_TURNED_AWAY: u64 = 512;
+
+/// Descriptors beside connections that a server has open at most: listeners, epolls, files of `/proc`.
+const OWN_DESCRIPTORS: u64 = 44;
 
 /// Bytes that one look at a lingering connection throws away at the most.
 const DISCARD: usize = 64 * 1024;
@@ -42,6 +46,7 @@ pub(crate) struct Lobby {
     epoll: OwnedFd,
     waiting: Mutex<Slab<Waiting>>,
     turned_away: AtomicU64,
+    max_turned_away: u64,
     emptying: AtomicBool,
     full: Vec<u8>,
 }
@@ -73,12 +78,16 @@ impl Lobby {
         Response::error(503, "all connections are taken")
             .with("retry-after", "1")
             .write_to(&mut full, Envelope::CLOSING);
+        let max_fds = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let spare = max_fds.saturating_sub(app.config.max_connections as u64 + OWN_DESCRIPTORS);
+        let max_turned_away = (spare / 2).min(MAX_TURNED_AWAY);
         Ok(Self {
             app,
             deadlines,
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             waiting: Mutex::default(),
             turned_away: AtomicU64::new(0),
+            max_turned_away,
             emptying: AtomicBool::new(false),
             full,
         })
@@ -103,9 +112,13 @@ impl Lobby {
     pub(crate) fn turn_away(&self, stream: TcpStream) {
         let _ = stream.set_nonblocking(true);
         let _ = send(&stream, &self.full, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
-        if self.turned_away.load(Relaxed) < MAX_TURNED_AWAY {
+        if self.turned_away.load(Relaxed) < self.max_turned_away {
             self.turned_away.fetch_add(1, Relaxed);
             self.linger(stream, None);
+        } else {
+            // Closing with bytes unread would reset the connection before its client has read the answer.
+            let _ = stream.shutdown(Shutdown::Write);
+            discard(&stream);
         }
     }
 

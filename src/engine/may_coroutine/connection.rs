@@ -9,7 +9,7 @@ use may::io::{CoIo, WaitIo as _};
 
 use super::watch::{Watch, Watches};
 use super::work;
-use crate::app::{Plan, Request};
+use crate::app::{Plan, Request, Subscription};
 use crate::engine::clock::now_ms;
 use crate::engine::connections::{Permit, Server, is_past};
 use crate::http::{BodyDecoder, Decoded, Envelope, Framing, Method, Parsed, Reject, Response, parse_head};
@@ -49,8 +49,8 @@ enum Stop {
     Gone,
     /// A last answer is to be written.
     Refuse(Response),
-    /// The client is to be sent events after this sample.
-    Stream(Option<u64>),
+    /// The client is to be sent events.
+    Stream(Subscription),
 }
 
 /// A whole request.

@@ -130,7 +130,7 @@ fn accept_batch(
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return true,
             Err(error) => {
-                let pause = trouble.pause_after(&error, listener.inner());
+                let pause = trouble.pause_after(&error, listener.inner(), |stream| server.lobby.turn_away(stream));
                 if !pause.is_zero() {
                     work::sleep(pause.max(Duration::from_millis(1)));
                 }
