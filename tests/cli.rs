@@ -127,20 +127,29 @@ fn all_bad_settings_are_reported_together_before_anything_is_bound() {
 #[test]
 fn flags_win_over_the_environment_and_empty_variables_count_as_absent() {
     every_engine(|engine| {
-        let settings = [("WORK", "sleep:1ms"), ("READ_TIMEOUT", "1s"), ("IDLE_TIMEOUT", ""), ("MAX_CONNECTIONS", "100")];
+        let settings =
+            [("WORK", "sleep:1ms"), ("READ_TIMEOUT", "1s"), ("IDLE_TIMEOUT", ""), ("MAX_CONNECTIONS", "100")];
         let mut command = Server::command(engine, &settings);
         let server = Server::spawn(command.args(["--read-timeout", "2s", "--workers=3"]));
         let metrics = server.metrics();
         let limits = &metrics["limits"];
         assert_eq!(metrics["work"], "sleep:1ms");
-        assert_eq!((&limits["read_timeout_ms"], &limits["idle_timeout_ms"]), (&2000.into(), &60_000.into()), "{limits}");
+        assert_eq!(
+            (&limits["read_timeout_ms"], &limits["idle_timeout_ms"]),
+            (&2000.into(), &60_000.into()),
+            "{limits}"
+        );
         assert_eq!((&limits["max_connections"], &limits["workers"]), (&100.into(), &3.into()), "{limits}");
         // One line tells the effective settings.
-        assert!(server.log().lines().any(|line| line.contains("sleep:1ms") && line.contains("100")), "{}", server.log());
+        assert!(
+            server.log().lines().any(|line| line.contains("sleep:1ms") && line.contains("100")),
+            "{}",
+            server.log()
+        );
     });
 }
 
-/// Two listeners with SO_REUSEPORT would share a port in silence.
+/// Two listeners with `SO_REUSEPORT` would share a port in silence.
 #[test]
 fn a_port_in_use_is_code_2_and_named() {
     let blocker = TcpListener::bind(("127.0.0.1", 0)).expect("bind");

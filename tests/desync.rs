@@ -1,4 +1,4 @@
-//! Requests that two servers in a row might cut differently: one answer at most, and what follows is not taken for a request.
+//! Requests that two servers in a row might cut differently: one answer at most, and what follows is never a request.
 
 mod common;
 
@@ -100,7 +100,9 @@ fn fifty_pipelined_requests_are_answered_in_order() {
                 let request = match random.below(4) {
                     0 => format!("GET / HTTP/1.1\r\nHost: a\r\n{id}\r\n"),
                     1 => format!("POST / HTTP/1.1\r\nHost: a\r\n{id}Content-Length: 2\r\n\r\n{{}}"),
-                    2 => format!("POST / HTTP/1.1\r\nHost: a\r\n{id}Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n"),
+                    2 => format!(
+                        "POST / HTTP/1.1\r\nHost: a\r\n{id}Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n"
+                    ),
                     _ => format!("\r\nGET /?{number} HTTP/1.1\r\nHost: a\r\n{id}Content-Length: 5\r\n\r\nhello"),
                 };
                 wire.push_str(&request);

@@ -49,7 +49,7 @@ fn next_event(client: &mut Client) -> Option<Event> {
         match field {
             "" if event.data.is_empty() => {}
             "" => return Some(event),
-            "event" => event.name = value.to_owned(),
+            "event" => value.clone_into(&mut event.name),
             "data" => event.data.push_str(value),
             "id" => event.id = Some(value.parse().expect("a number")),
             "retry" => event.retry = Some(value.parse().expect("a number")),
@@ -91,7 +91,10 @@ fn history_comes_at_once_and_then_a_sample_a_second() {
             assert!(sample["pi"].is_object() && sample["latency_ms"]["p99"].is_number(), "{sample:#}");
         }
         let elapsed = began.elapsed();
-        assert!(elapsed > Duration::from_millis(2800) && elapsed < Duration::from_secs(8), "4 samples took {elapsed:?}");
+        assert!(
+            elapsed > Duration::from_millis(2800) && elapsed < Duration::from_secs(8),
+            "4 samples took {elapsed:?}"
+        );
         let metrics = server.metrics();
         let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
         for sample in &samples {
