@@ -10,12 +10,18 @@ use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// Asks on this connection, and tells whether the answer was 200; the only other one is 503.
+/// Whether the answer on this connection is 200; the only other one is 503.
 fn is_served(client: &mut Client) -> bool {
     match client.read_response(false) {
         Ok(response) if response.status == 200 => true,
         Ok(response) => response.expect_error(503).status == 200,
         Err(error) => panic!("dropped in silence: {error}"),
+    }
+}
+
+fn send_all(clients: &mut [Client]) {
+    for client in clients {
+        client.send(GET);
     }
 }
 
@@ -41,9 +47,9 @@ fn the_connection_limit_is_clamped_to_the_descriptors_there_are() {
         assert!(server.log().contains("max-connections lowered"), "it must say so:\n{}", server.log());
         for _ in 0..3 {
             let mut clients: Vec<Client> = (0..200).map(|_| server.connect()).collect();
-            clients.iter_mut().for_each(|client| client.send(GET));
-            let served = clients.iter_mut().map(is_served).filter(|served| *served).count();
-            assert!(served as u64 >= most / 2, "{served} of {most}");
+            send_all(&mut clients);
+            let answered = clients.iter_mut().map(is_served).filter(|served| *served).count();
+            assert!(answered as u64 >= most / 2, "{answered} of {most}");
             drop(clients);
             wait_for("a free place", || serves(&server).then_some(()));
         }
@@ -63,7 +69,7 @@ fn running_out_of_descriptors_is_survived_without_spinning() {
         let scarce = Rlimit { current: Some(server.open_files() + 10), maximum: plenty.maximum };
         prlimit(Some(server.pid()), Resource::Nofile, scarce).expect("prlimit");
         let mut clients: Vec<Client> = (0..100).map(|_| server.connect()).collect();
-        clients.iter_mut().for_each(|client| client.send(GET));
+        send_all(&mut clients);
         server.wait_for_log("cannot accept");
         let (before, began) = (server.cpu_seconds(), Instant::now());
         while began.elapsed() < WINDOW {
@@ -76,8 +82,8 @@ fn running_out_of_descriptors_is_survived_without_spinning() {
         assert!(server.log().lines().count() < 40, "the log is flooded:\n{}", server.log());
         // Whoever still waits is served as soon as there are descriptors again.
         prlimit(Some(server.pid()), Resource::Nofile, plenty).expect("prlimit");
-        let served = clients.iter_mut().map(is_served).filter(|served| *served).count();
-        assert!(served >= 60, "{served} of 100");
+        let answered = clients.iter_mut().map(is_served).filter(|served| *served).count();
+        assert!(answered >= 60, "{answered} of 100");
         drop(clients);
         assert!(serves(&server) && server.is_running());
         server.wait_for_metrics("the storm to be over", |metrics| metrics["active_connections"] == 2);

@@ -2,28 +2,30 @@
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::io::Read;
+use std::path::Path;
 
-use common::{Client, Response, Server, every_engine};
+use common::{Response, Server, every_engine};
 
 const PAGES: [&str; 3] = ["/dashboard", "/compare", "/compare3"];
 
-/// Every `/static/…` path that the pages and the assets found so far refer to.
-fn assets(client: &mut Client) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut unread: Vec<String> = PAGES.map(str::to_owned).to_vec();
-    while let Some(path) = unread.pop() {
-        let response = client.get(&path, "").expect(200);
-        let Ok(text) = std::str::from_utf8(&response.body) else { continue };
-        let references = text.split(['"', '\'', '(', ')', '`', ' ', '\n']).filter(|part| part.starts_with("/static/"));
-        for reference in references {
-            if found.insert(reference.to_owned()) {
-                unread.push(reference.to_owned());
+/// Every file that is embedded: its URL path and its content.
+fn files() -> Vec<(String, Vec<u8>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
+    let (mut files, mut folders) = (Vec::new(), vec![root.clone()]);
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().expect("a folder").flatten() {
+            let path = entry.path();
+            let name = path.strip_prefix(&root).expect("a file of static").to_string_lossy().into_owned();
+            match name.strip_suffix(".html") {
+                _ if path.is_dir() => folders.push(path),
+                Some(page) => files.push((format!("/{page}"), std::fs::read(path).expect("a page"))),
+                None => files.push((format!("/static/{name}"), std::fs::read(path).expect("an asset"))),
             }
         }
     }
-    found
+    assert!(PAGES.iter().all(|page| files.iter().any(|(path, _)| path == page)));
+    files
 }
 
 fn gunzip(response: &Response) -> Vec<u8> {
@@ -46,6 +48,9 @@ fn pages_are_html_under_a_strict_policy() {
             assert!(policy.contains("script-src 'self'") && policy.contains("frame-ancestors 'none'"), "{policy}");
             assert!(!policy.contains("unsafe"), "{policy}");
             assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{page}");
+            for reference in response.text().split(['"', '\'']).filter(|part| part.starts_with("/static/")) {
+                client.get(reference, "").expect(200);
+            }
             let lower = response.text().to_ascii_lowercase();
             assert!(
                 !lower.contains("<style") && !lower.contains(" style="),
@@ -67,10 +72,10 @@ fn assets_exist_have_types_and_revalidate() {
     every_engine(|engine| {
         let server = Server::start(engine, &[]);
         let mut client = server.connect();
-        let assets = assets(&mut client);
-        assert!(assets.iter().any(|path| path.ends_with(".css")) && assets.iter().any(|path| path.ends_with(".js")));
-        for path in PAGES.into_iter().chain(assets.iter().map(String::as_str)) {
+        for (path, content) in files() {
+            let path = path.as_str();
             let full = client.get(path, "").expect(200);
+            assert!(full.body == content, "{path} is not the embedded file");
             let expected = match path.rsplit_once('.').map(|(_, extension)| extension) {
                 Some("js") => "text/javascript; charset=utf-8",
                 Some("css") => "text/css; charset=utf-8",
@@ -101,10 +106,10 @@ fn text_is_compressed_for_those_who_accept_it() {
     every_engine(|engine| {
         let server = Server::start(engine, &[]);
         let mut client = server.connect();
-        let assets = assets(&mut client);
-        let texts = assets.iter().map(String::as_str).filter(|path| path.ends_with(".js") || path.ends_with(".css"));
         let mut compressed = 0;
-        for path in PAGES.into_iter().chain(texts) {
+        let files = files();
+        let is_text = |path: &&str| matches!(path.rsplit('.').next(), Some("js" | "css")) || PAGES.contains(path);
+        for path in files.iter().map(|(path, _)| path.as_str()).filter(is_text) {
             let plain = client.get(path, "").expect(200);
             assert_eq!(plain.header("content-encoding"), None, "{path}");
             let small = client.get(path, "Accept-Encoding: deflate, gzip;q=0.5, br\r\n").expect(200);

@@ -149,7 +149,7 @@ fn flags_win_over_the_environment_and_empty_variables_count_as_absent() {
     });
 }
 
-/// Two listeners with SO_REUSEPORT would share a port in silence.
+/// Two listeners with `SO_REUSEPORT` would share a port in silence.
 #[test]
 fn a_port_in_use_is_code_2_and_named() {
     let blocker = TcpListener::bind(("127.0.0.1", 0)).expect("bind");

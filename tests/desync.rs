@@ -1,4 +1,4 @@
-//! Requests that two servers in a row might cut differently: one answer at most, and what follows is not taken for a request.
+//! Requests that two servers in a row might cut differently: one answer at most, and what follows is never a request.
 
 mod common;
 

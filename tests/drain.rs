@@ -1,5 +1,5 @@
-//! SIGTERM and SIGINT: what was asked in full is answered, nobody waits longer than SHUTDOWN_TIMEOUT, and the exit code
-//! tells whether anything was cut.
+//! SIGTERM and SIGINT: what was asked in full is answered, nobody waits longer than `SHUTDOWN_TIMEOUT`, and the exit
+//! code tells whether anything was cut.
 
 mod common;
 
@@ -71,8 +71,8 @@ fn no_answer_is_lost_under_load() {
     });
 }
 
-/// The process is stopped, so the kernel alone takes the connections and their requests; then it learns of the signal and
-/// of them in the same moment.
+/// The process is stopped, so the kernel alone takes the connections and their requests; then it learns of the signal
+/// and of them in the same moment.
 #[test]
 fn what_waits_in_the_backlog_is_served() {
     every_engine(|engine| {
@@ -88,7 +88,7 @@ fn what_waits_in_the_backlog_is_served() {
         server.signal(Signal::CONT);
         for (number, client) in clients.iter_mut().enumerate() {
             let mut response = client.response();
-            // A request taken up just before the signal was seen keeps its connection, as it would have a moment earlier.
+            // A request taken up just before the signal was seen keeps its connection.
             if !response.closes() {
                 response = client.get("/health", "");
                 assert_eq!(response.status, 503);

@@ -118,28 +118,28 @@ fn connections_over_the_limit_get_a_503_and_make_room_for_nobody() {
 fn pass_by(server: &Server, number: usize) {
     let mut client = server.connect();
     match number {
-        0 => return,
-        1 => return client.reset(),
+        0 => {}
+        1 => client.reset(),
         2 => client.send("GET / HT"),
         3 => {
             client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{");
-            return client.reset();
+            client.reset();
         }
         4 => client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
         5 => {
             client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-            return client.reset();
+            client.reset();
         }
         6 => drop(client.get("/", "").expect(200)),
         7 => {
             client.get("/health", "").expect(200);
-            return client.reset();
+            client.reset();
         }
         8 => client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(20)),
         9 => {
             client.send("GET /sse/metrics HTTP/1.1\r\nHost: a\r\n\r\n");
             drop(client.read_header());
-            return client.reset();
+            client.reset();
         }
         10 => client.send(b"\x16\x03\x01\x02\x00"),
         _ => {

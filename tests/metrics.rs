@@ -22,8 +22,8 @@ const NUMBERS: &str = "
 
 /// Names that are null where the board has nothing to say.
 const VITALS: &str = "
-    model temperature_c temperature_limit_c throttled under_voltage cpu_freq_mhz cpu_freq_max_mhz cores_percent load memory
-    swap psi sockets listen_overflows listen_drops retransmits_per_sec net disk fan";
+    model temperature_c temperature_limit_c throttled under_voltage cpu_freq_mhz cpu_freq_max_mhz cores_percent load
+    memory swap psi sockets listen_overflows listen_drops retransmits_per_sec net disk fan";
 
 /// What Prometheus 3 sends.
 const PROMETHEUS_ACCEPT: &str = "Accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\

@@ -1,4 +1,4 @@
-//! worker-pool under more work than it can do: what does not fit is refused at once, and nobody's work is done for nobody.
+//! worker-pool under more work than it can do: what does not fit is refused at once, and no work is done for nobody.
 
 mod common;
 

@@ -49,7 +49,7 @@ fn next_event(client: &mut Client) -> Option<Event> {
         match field {
             "" if event.data.is_empty() => {}
             "" => return Some(event),
-            "event" => event.name = value.to_owned(),
+            "event" => value.clone_into(&mut event.name),
             "data" => event.data.push_str(value),
             "id" => event.id = Some(value.parse().expect("a number")),
             "retry" => event.retry = Some(value.parse().expect("a number")),

@@ -1,5 +1,5 @@
-//! Deadlines: a whole request within READ_TIMEOUT of its first byte, a whole response within WRITE_TIMEOUT, and silence
-//! between requests for IDLE_TIMEOUT at most.
+//! Deadlines: a whole request within `READ_TIMEOUT` of its first byte, a whole response within `WRITE_TIMEOUT`, and
+//! silence between requests for `IDLE_TIMEOUT` at most.
 
 mod common;
 

@@ -66,7 +66,7 @@ impl Client {
     /// The next response, or what was there instead of one.
     pub(crate) fn read_response(&mut self, to_head: bool) -> Result<Response, String> {
         let mut response = self.read_header()?;
-        let length = response.header("content-length").map(|value| value.parse::<usize>());
+        let length = response.header("content-length").map(str::parse::<usize>);
         let bodiless = to_head || response.status < 200 || response.status == 304;
         response.body = match length {
             _ if bodiless => Vec::new(),
@@ -147,9 +147,10 @@ impl Client {
     }
 
     fn fill(&mut self) -> Result<(), String> {
-        match self.fill_unless_closed()? {
-            true => Ok(()),
-            false => Err(format!("closed after {:?}", self.buffer.escape_ascii().to_string())),
+        if self.fill_unless_closed()? {
+            Ok(())
+        } else {
+            Err(format!("closed after {:?}", self.buffer.escape_ascii().to_string()))
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the integration tests share: the real binary as a child process, a raw HTTP/1 client, and waiting with a deadline.
+//! What the integration tests share: the binary as a child process, a raw HTTP/1 client, and waiting with a deadline.
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod client;

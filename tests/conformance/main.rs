@@ -1,5 +1,5 @@
-//! One table of raw requests, sent whole, byte by byte and in random splits: the three engines must give the same statuses
-//! and the same decision to keep or close the connection, however the bytes arrive.
+//! One table of raw requests, sent whole, byte by byte and in random splits: the three engines must give the same
+//! statuses and the same decision to keep or close the connection, however the bytes arrive.
 
 mod bodies;
 mod heads;
@@ -15,7 +15,7 @@ use common::{Client, Random, Server, every_engine};
 /// Bytes to send, and what must come back.
 struct Case {
     wire: Vec<u8>,
-    /// Statuses in order, then what becomes of the connection: `200 404 keep`, `400 close`. `200h` is the answer to a HEAD.
+    /// Statuses in order, then what becomes of the connection: `200 404 keep`, `400 close`. `200h` answers a HEAD.
     /// `fin`: the client closes its sending side after the last byte, and the server closes after its last answer.
     outcome: &'static str,
 }
