@@ -30,7 +30,7 @@ export function expectClosedLoop(engine, users, pauseSeconds) {
     const limit = capacity(engine);
     const wanted = users / (pauseSeconds + workMs(engine) / 1000);
     const waitMs = Math.max(workMs(engine), (users / limit - pauseSeconds) * 1000);
-    return verdict(engine, wanted, limit, waitMs, `answers take about ${(waitMs / 1000).toFixed(1)} s`);
+    return verdict(engine, wanted, limit, Math.min(waitMs, engine.longestWaitMs), `answers take up to ${(waitMs / 1000).toFixed(1)} s`);
 }
 
 /** Judges an open model: `rate` requests a second, whatever the answers take. */
@@ -56,7 +56,7 @@ function explainOverload(engine, wanted, limit, consequence) {
     if (engine.queue) {
         const enough = Math.ceil(((wanted * workMs(engine)) / 1000) * SPREAD);
         lines.push(
-            `Once ${engine.queue} requests wait, the next one gets 503; one that waits for ${engine.readTimeoutMs / 1000} s gets 408.`,
+            `Once ${engine.queue} requests wait, the next one gets 503; one that waits for ${engine.longestWaitMs / 1000} s gets 408.`,
             `To serve all of this load: WORKERS=${enough}, or shorter work (WORK=sleep:10ms).`,
         );
     }

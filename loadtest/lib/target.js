@@ -93,7 +93,8 @@ function learn(url) {
         cores: said.num_cpu,
         workers: said.workers.total,
         queue: said.queue.capacity,
-        readTimeoutMs: said.limits.read_timeout_ms,
+        // A job must begin within the time that its request, and end within the time that its answer may take.
+        longestWaitMs: Math.min(said.limits.read_timeout_ms, said.limits.write_timeout_ms),
     };
 }
 
