@@ -1,0 +1,1 @@
+"""The parts of loadtest/side-by-side. Standard library only."""

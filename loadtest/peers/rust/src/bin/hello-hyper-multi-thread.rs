@@ -1,0 +1,17 @@
+//! hyper's hello world on tokio's multi-thread runtime: what the worker-pool engine stands beside.
+
+use fastgo_peers::{address, hello};
+use tokio::net::TcpListener;
+
+fn main() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_io()
+        .build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(address()).await?;
+        loop {
+            let (stream, _) = listener.accept().await?;
+            tokio::spawn(hello::serve(stream));
+        }
+    })
+}
