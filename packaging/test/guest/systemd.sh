@@ -1,0 +1,105 @@
+# What systemd makes of the engines: journal, sandbox, crash, restart, reload, hang.
+
+engines='worker-pool may hyper'
+declare -A port=([worker-pool]=8080 [may]=8081 [hyper]=8082)
+
+journal_has() { [ -n "$(journalctl -q -t fastgo "$@" --no-pager)" ]; }
+no_colour() { ! journalctl -q -t fastgo --no-pager -o cat --all | grep -q $'\e'; }
+
+test_journal() {
+    local engine
+    for engine in $engines; do
+        check "$engine: journal entries carry FASTGO_ENGINE and FASTGO_EVENT" \
+            contains "$(journalctl -q -t fastgo "FASTGO_ENGINE=$engine" -o export)" FASTGO_EVENT=
+        check "$engine: the journal names its address" \
+            contains "$(journalctl -q -t fastgo "FASTGO_ENGINE=$engine" -o cat)" ":${port[$engine]}"
+    done
+    check "no warning on a quiet start" \
+        eval '! journalctl -q -t fastgo -p warning --no-pager | grep .'
+    check "entries have priorities" journal_has PRIORITY=6
+    check "no colour codes" no_colour
+}
+
+# The exposure of unit $1, as systemd-analyze puts it, is at most $2.
+exposure() {
+    local level
+    level=$(systemd-analyze security --no-pager "$1" | awk '/Overall exposure level/ { print $(NF - 2) }')
+    echo "   # systemd-analyze security $1: $level" >&3
+    awk -v level="$level" -v limit="$2" 'BEGIN { exit !(level != "" && level <= limit) }'
+}
+
+test_sandbox() {
+    local engine reading
+    for engine in $engines; do
+        check "$engine: systemd-analyze security <= 1.5" exposure "fastgo@$engine.service" 1.5
+        check "$engine: not root" [ "$(stat -c %u "/proc/$(pid "$engine")")" != 0 ]
+        for reading in load memory sockets; do
+            check "$engine: the board's $reading is read" contains "$(get "${port[$engine]}/metrics")" "\"$reading\":{"
+        done
+        check "$engine: open-file limit" \
+            contains "$(grep 'open files' "/proc/$(pid "$engine")/limits")" 1048576
+    done
+    check "fastgo-throttled: systemd-analyze security <= 2" exposure fastgo-throttled.service 2
+}
+
+# vcgencmd exists only on a Raspberry Pi; this one says what a board with a weak supply would.
+test_board() {
+    check "without vcgencmd the throttle timer rests" eval '! systemctl is-active --quiet fastgo-throttled.timer'
+    printf '#!/bin/sh\necho throttled=0x50005\n' >/usr/bin/vcgencmd
+    chmod 755 /usr/bin/vcgencmd
+    systemctl start fastgo-throttled.timer
+    check "with vcgencmd its answer reaches the metrics" within 20 contains_throttled
+    systemctl stop fastgo-throttled.timer
+    rm -f /usr/bin/vcgencmd
+}
+contains_throttled() { contains "$(get 8080/metrics)" '"bits":327685'; }
+
+# Every engine is disturbed by COMMAND ENGINE at the same time, under load; each must come back within $1 seconds.
+survives() {
+    local limit=$1 what=$2 disturb=$3 engine started
+    declare -A before
+    for engine in $engines; do before[$engine]=$(pid "$engine"); done
+    load "${port[@]}"
+    started=$SECONDS
+    for engine in $engines; do $disturb "$engine"; done
+    for engine in $engines; do
+        check "$engine: $what: restarted within $limit s" within $limit replaced "$engine" "${before[$engine]}"
+        echo "   # after $((SECONDS - started)) s"
+        check "$engine: $what: healthy" within 15 healthy "${port[$engine]}"
+    done
+    unload
+    # Each of the two clients of each engine may lose what it was being answered when the process died.
+    check "$what: no connection refused" unbroken 6
+}
+
+kill_hard() { kill -9 "$(pid "$1")"; }
+test_kill() { survives 10 "kill -9" kill_hard; }
+
+test_restart() {
+    local engine
+    load 8080 8081 8082
+    check "systemctl restart of one engine" systemctl restart fastgo@hyper.service
+    check "systemctl restart of the target" systemctl restart fastgo.target
+    for engine in $engines; do check "$engine: active after restart" within 15 active "$engine"; done
+    unload
+    check "systemctl restart refused and lost nothing" unbroken
+}
+
+test_reload() {
+    local before
+    before=$(pid may)
+    check "systemctl reload" systemctl reload fastgo@may.service
+    check "reload keeps the process" [ "$(pid may)" = "$before" ]
+    check "reload says what it did" journal_has FASTGO_ENGINE=may FASTGO_EVENT=reload
+}
+
+# Wedges engine $1 for good; the package under test is built with test-hooks.
+hang() { curl -s -m 1 -X POST "http://127.0.0.1:${port[$1]}/test/hang" >/dev/null; }
+test_hang() {
+    local engine
+    survives $(($(systemctl cat fastgo@.service | sed -n 's/^WatchdogSec=//p') + 5)) "a hang" hang
+    for engine in $engines; do
+        check "$engine: it was the watchdog" \
+            contains "$(journalctl -q -u "fastgo@$engine.service" --no-pager)" 'Watchdog timeout'
+    done
+}
