@@ -112,9 +112,7 @@ export class Plot {
           if (value > 0 && value < least) least = value;
         }
       }
-      logTicks(Math.max(0.001, Math.min(least, top / 10)), top, this.ticks);
-      bounds.low = this.ticks[0];
-      bounds.high = this.ticks[this.ticks.length - 1];
+      [bounds.low, bounds.high] = logTicks(Math.max(0.001, Math.min(least, top / 10)), top, this.ticks);
       return;
     }
     bounds.low = spec.low ?? 0;

@@ -21,16 +21,27 @@ export function linearTicks(low, high, most, ticks) {
   return ticks[ticks.length - 1];
 }
 
-/** Fills `ticks` with whole decades around `[low, high]` (1-2-5 within when that is under two decades). */
+/**
+ * The 1-2-5 values around `[low, high]`, which bound the axis and are returned. Fills `ticks` with those between, or with
+ * the whole decades alone where they would crowd.
+ */
 export function logTicks(low, high, ticks) {
-  let from = Math.floor(Math.log10(low) + 1e-9);
-  let to = Math.ceil(Math.log10(high) - 1e-9);
-  if (to <= from) to = from + 1;
   ticks.length = 0;
-  const parts = to - from <= 2 ? [1, 2, 5] : [1];
-  for (let p = from; p < to; p++) for (const part of parts) ticks.push(part * 10 ** p);
-  ticks.push(10 ** to);
-  return ticks;
+  let power = Math.floor(Math.log10(low) + 1e-9);
+  for (let part = 0; ; part = (part + 1) % 3, power += part === 0 ? 1 : 0) {
+    const value = Number(`${[1, 2, 5][part]}e${power}`);
+    // The last value at or under `low` begins the axis.
+    if (value <= low * (1 + 1e-9)) ticks.length = 0;
+    ticks.push(value);
+    if (value >= high * (1 - 1e-9) && ticks.length > 1) break;
+  }
+  const bounds = [ticks[0], ticks[ticks.length - 1]];
+  if (ticks.length > 7) {
+    let kept = 0;
+    for (const tick of ticks) if (Number.isInteger(Math.log10(tick))) ticks[kept++] = tick;
+    ticks.length = kept;
+  }
+  return bounds;
 }
 
 /** Seconds between time labels, for a window in milliseconds and room for `most` labels. */
