@@ -7,7 +7,7 @@ import { clock } from "./format.js";
 import { Fleet } from "./fleet.js";
 import { Header } from "./header.js";
 import { SYSTEM_DARK, applyTheme } from "./palette.js";
-import { parseEngines, peerOrigins } from "./peers.js";
+import { findPeers, parseEngines } from "./peers.js";
 import { View } from "./view.js";
 
 const TICK = 250;
@@ -39,7 +39,7 @@ export class Page {
     this.main = h("main", {});
     document.body.append(this.header.element, this.main, this.announcer.element);
     const { origins, problems } = parseEngines(query.get("engines"));
-    this.problems = problems;
+    this.problems.push(...problems);
     await this.find(origins);
     this.content = this.spec.build(this);
     this.main.append(...this.content.elements);
@@ -53,8 +53,9 @@ export class Page {
     let origins = given;
     let types = null;
     if (!origins.length && wanted) {
-      origins = peerOrigins(await ownPeers(), wanted, location);
-      types = wanted;
+      const found = findPeers(await ownPeers(), wanted, location);
+      ({ origins, types } = found);
+      this.problems.push(...found.problems);
     } else if (!origins.length) {
       origins = [location.origin];
     }

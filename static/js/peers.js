@@ -36,14 +36,19 @@ export function parseEngines(text) {
   return { origins, problems };
 }
 
-/** The origin of each wanted engine on the page's own host, by the peers that a sample names. */
-export function peerOrigins(peers, wanted, location) {
+/**
+ * The wanted engines on the page's own host, by the peers that a sample names: their origins and types, and a sentence
+ * for each that was not started there.
+ */
+export function findPeers(peers, wanted, location) {
   const known = Array.isArray(peers) && peers.length ? peers : DEFAULT_PEERS;
-  return wanted.map((type) => {
-    const peer =
-      known.find((p) => p.server_type === type) ?? DEFAULT_PEERS.find((p) => p.server_type === type);
-    return originAt(location, peer.port);
-  });
+  const found = wanted.map((type) => known.find((peer) => peer.server_type === type)).filter(Boolean);
+  const types = found.map((peer) => peer.server_type);
+  return {
+    types,
+    origins: found.map((peer) => originAt(location, peer.port)),
+    problems: wanted.filter((type) => !types.includes(type)).map((type) => `${type} was not started here`),
+  };
 }
 
 /** The page's host at another port. */

@@ -6,7 +6,7 @@ import { csv, json } from "../../../static/js/export.js";
 import { COLUMNS } from "../../../static/js/fields.js";
 import * as format from "../../../static/js/format.js";
 import { slotsFor } from "../../../static/js/looks.js";
-import { MOST_ENGINES, parseEngines, peerOrigins } from "../../../static/js/peers.js";
+import { MOST_ENGINES, findPeers, parseEngines } from "../../../static/js/peers.js";
 import { linearTicks, logTicks, timeStep } from "../../../static/js/scale.js";
 import { Store } from "../../../static/js/store.js";
 import { View } from "../../../static/js/view.js";
@@ -69,8 +69,10 @@ test("engines from the address: good ones are used, bad ones told", () => {
 test("peers are at the page's own host, at the ports that the sample names, or the usual ones", () => {
   const here = new URL("http://[fd00::1]:3000/compare3");
   const peers = [{ server_type: "worker-pool", port: 3000 }, { server_type: "may", port: 3001 }];
-  assert.deepEqual(peerOrigins(peers, ["worker-pool", "may"], here), ["http://[fd00::1]:3000", "http://[fd00::1]:3001"]);
-  assert.deepEqual(peerOrigins(undefined, ["may", "hyper"], here), ["http://[fd00::1]:8081", "http://[fd00::1]:8082"]);
+  assert.deepEqual(findPeers(peers, ["worker-pool", "hyper", "may"], here), {
+    types: ["worker-pool", "may"], origins: ["http://[fd00::1]:3000", "http://[fd00::1]:3001"], problems: ["hyper was not started here"],
+  });
+  assert.deepEqual(findPeers(undefined, ["may", "hyper"], here).origins, ["http://[fd00::1]:8081", "http://[fd00::1]:8082"]);
 });
 
 test("each engine keeps its look, and a second of its kind gets one of its own", () => {
