@@ -35,7 +35,7 @@ export class Chart {
     this.tableButton = h("button", { class: "quiet", type: "button", "aria-pressed": "false", onclick: () => this.toggleTable() }, "Table");
     this.tableButton.setAttribute("aria-label", `${spec.title} as a table`);
     this.logButton = spec.canLog
-      ? h("button", { class: "quiet", type: "button", "aria-label": `${spec.title} on a logarithmic scale`, onclick: () => this.toggleLog() }, "Log")
+      ? h("button", { class: "quiet", type: "button", "aria-label": `${spec.title}, log scale`, onclick: () => this.toggleLog() }, "Log")
       : null;
     this.element = h("section", { class: "card chart", "data-chart": spec.id, "aria-labelledby": `chart-${spec.id}` },
       h("header", {},

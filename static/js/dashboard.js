@@ -74,8 +74,8 @@ function facts(sample) {
     `${work(sample.work)} per request`,
     sample.pi?.model,
     `${sample.num_cpu} cores`,
-    `up ${duration(sample.uptime_seconds)}`,
     `version ${sample.version}`,
+    `up ${duration(sample.uptime_seconds)}`,
   ].filter(Boolean);
 }
 

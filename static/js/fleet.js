@@ -81,6 +81,11 @@ export class Fleet {
     this.changed();
   }
 
+  /** Whether each engine has been heard, or is known not to answer. */
+  get settled() {
+    return this.engines.every((engine) => engine.latest || engine.state === "down");
+  }
+
   /** Gives each engine its look, and its host's name too where two of a kind are shown. */
   dress() {
     const types = this.engines.map((e) => e.latest?.server_type ?? e.type);

@@ -11,6 +11,8 @@ import { findPeers, parseEngines } from "./peers.js";
 import { View } from "./view.js";
 
 const TICK = 250;
+/** Longest wait (ms) for the engines' first words before anything is shown: what is shown later may not jump. */
+const PATIENCE = 1000;
 
 export class Page {
   /**
@@ -21,7 +23,10 @@ export class Page {
     this.spec = spec;
     this.view = new View();
     this.announcer = new Announcer();
-    this.fleet = new Fleet(() => this.invalidate());
+    this.fleet = new Fleet(() => {
+      this.heard?.();
+      this.invalidate();
+    });
     this.dirty = false;
     this.everything = false;
     this.problems = [];
@@ -41,6 +46,7 @@ export class Page {
     const { origins, problems } = parseEngines(query.get("engines"));
     this.problems.push(...problems);
     await this.find(origins);
+    await this.settle();
     this.content = this.spec.build(this);
     this.main.append(...this.content.elements);
     this.listen();
@@ -64,6 +70,15 @@ export class Page {
       origins = origins.slice(0, most);
     }
     this.fleet.open(origins, types);
+  }
+
+  settle() {
+    return new Promise((done) => {
+      this.heard = () => {
+        if (this.fleet.settled) done();
+      };
+      setTimeout(done, PATIENCE);
+    });
   }
 
   listen() {

@@ -68,7 +68,7 @@ test("everything on the page is reached with Tab, and shows where one is", async
     if (name !== "" && here(name)) reached.add(name);
     assert.ok(outlined || !here(name), `${name} has no visible focus`);
   }
-  for (const wanted of ["Pause", "Export as CSV", "Export as JSON", "Throughput as a table", "Throughput, crosshair", "Latency on a logarithmic scale", "Queue, crosshair"]) {
+  for (const wanted of ["Pause", "Export as CSV", "Export as JSON", "Throughput as a table", "Throughput, crosshair", "Latency, log scale", "Queue, crosshair"]) {
     assert.ok(reached.has(wanted), `${wanted} is not among ${[...reached].join(" | ")}`);
   }
 });
