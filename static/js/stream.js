@@ -1,0 +1,98 @@
+// One EventSource to one engine, kept alive: notices silence, closes dead connections, tries again, sleeps with the tab.
+// EventSource alone does not: it gives up for good on some errors and never notices a peer that went silent.
+
+/** Silence (ms) after which an engine that sends once a second is no longer live. */
+export const STALE_AFTER = 2500;
+/** Silence (ms) after which the connection is given up and made anew. */
+const ABANDON_AFTER = 6000;
+/** Waits (ms) between tries. */
+const BACKOFF = [250, 500, 1000, 2000];
+
+/**
+ * States: `connecting` (nothing heard yet), `live`, `stale` (connected but silent), `down` (connection failed; being
+ * retried), `asleep` (closed because the tab is hidden).
+ */
+export class Stream {
+  state = "asleep";
+  #source = null;
+  #quietSince = 0;
+  #retryAt = 0;
+  #failures = 0;
+
+  /** `on` has `history(samples)`, `sample(sample)` and `state(state)`; `make(url)` makes the EventSource, `now()` tells ms. */
+  constructor(url, on, make = (address) => new EventSource(address), now = () => performance.now()) {
+    this.url = url;
+    this.on = on;
+    this.make = make;
+    this.now = now;
+  }
+
+  start() {
+    if (this.state !== "asleep") return;
+    this.#failures = 0;
+    this.#become("connecting");
+    this.#open();
+  }
+
+  stop() {
+    this.#close();
+    this.#become("asleep");
+  }
+
+  /** Call a few times a second: notices silence and reconnects when it is time. */
+  tick() {
+    const now = this.now();
+    if (this.state === "asleep") return;
+    if (!this.#source) {
+      if (now >= this.#retryAt) this.#open();
+      return;
+    }
+    const quiet = now - this.#quietSince;
+    if (quiet > ABANDON_AFTER) this.#fail();
+    else if (quiet > STALE_AFTER && this.state === "live") this.#become("stale");
+    else if (quiet > STALE_AFTER && this.state === "connecting") this.#become("down");
+  }
+
+  #open() {
+    const source = this.make(this.url);
+    this.#source = source;
+    this.#quietSince = this.now();
+    // A connection that was replaced may still deliver: only the current one is listened to.
+    const heard = (handle) => (event) => {
+      if (this.#source !== source) return;
+      let data;
+      try {
+        data = JSON.parse(event.data);
+      } catch {
+        return; // Not from fastgo; silence will tell.
+      }
+      this.#quietSince = this.now();
+      this.#failures = 0;
+      handle(data);
+      this.#become("live");
+    };
+    source.addEventListener("history", heard((samples) => this.on.history(samples)));
+    source.addEventListener("message", heard((sample) => this.on.sample(sample)));
+    source.addEventListener("error", () => {
+      if (this.#source === source) this.#fail();
+    });
+  }
+
+  #fail() {
+    this.#close();
+    this.#retryAt = this.now() + BACKOFF[Math.min(this.#failures, BACKOFF.length - 1)];
+    this.#failures += 1;
+    this.#become("down");
+  }
+
+  #close() {
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  #become(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.on.state(state);
+  }
+}

@@ -1,0 +1,138 @@
+// The three pages on `fastgo all`: they load quietly, ask nobody else, hold history at once, and fit any screen.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { after, afterEach, before, test } from "node:test";
+import { drawn, launch, leave, open, points } from "./browser.js";
+import { ENGINES, load, metrics, serveAll, stopAll, untilMetrics } from "./server.js";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const SHOWN = { "/dashboard": ["worker-pool"], "/compare": ["worker-pool", "may"], "/compare3": ENGINES };
+const HISTORY = 6;
+let browser;
+let server;
+let stops;
+
+before(async () => {
+  [browser, server] = await Promise.all([launch(), serveAll({ WORK: "sleep:1ms" })]);
+  stops = ENGINES.map((engine) => load(server.origins[engine], 4));
+  for (const engine of ENGINES) await untilMetrics(server.origins[engine], (m) => m.uptime_seconds > HISTORY + 2);
+});
+
+after(async () => {
+  stops?.forEach((stop) => stop());
+  await browser?.close();
+  await stopAll();
+});
+
+afterEach(() => leave(browser));
+
+const at = (path, engine = "worker-pool") => server.origins[engine] + path;
+
+for (const [path, engines] of Object.entries(SHOWN)) {
+  test(`${path} loads without a complaint, from fastgo alone, one stream to each engine`, async () => {
+    const page = await open(browser, at(path));
+    await drawn(page, "throughput", 2);
+    await page.locator('.status[data-state="live"]').nth(engines.length - 1).waitFor();
+    await page.waitForTimeout(2500);
+    assert.deepEqual(page.complaints, []);
+    const ours = new Set(engines.map((engine) => server.origins[engine]));
+    for (const request of page.requests) assert.ok(ours.has(new URL(request).origin), `asked ${request}`);
+    const streams = page.requests.filter((url) => url.endsWith("/sse/metrics")).sort();
+    assert.deepEqual(streams, [...ours].map((origin) => `${origin}/sse/metrics`).sort());
+  });
+
+  test(`${path} holds history as soon as it is drawn`, async () => {
+    const page = await open(browser, at(path));
+    await drawn(page, "throughput", 1);
+    const first = await points(page, "throughput");
+    assert.ok(first.every((n) => n >= HISTORY), `${first} values at first sight`);
+  });
+
+  for (const colorScheme of ["light", "dark"]) {
+    test(`${path} has no serious accessibility violation, ${colorScheme}`, async () => {
+      const page = await open(browser, `${at(path)}?tables=cpu`, { colorScheme, bypassCSP: true });
+      await drawn(page, "throughput", 2);
+      await page.evaluate(AXE);
+      const { violations, passes } = await page.evaluate(() => globalThis.axe.run());
+      const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+      assert.deepEqual(grave.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.target).join("; ")}`), []);
+      assert.ok(passes.length > 20, `axe looked at ${passes.length} rules`);
+    });
+  }
+
+  test(`${path} fits every screen and does not jump`, async () => {
+    for (const [width, height] of [[360, 740], [390, 844], [768, 1024], [1440, 900], [3840, 2160]]) {
+      const page = await open(browser, at(path), { width, height, before: watchJumps });
+      await drawn(page, "throughput", 2);
+      await page.waitForTimeout(2200);
+      const { wide, jumps } = await page.evaluate(() => ({ wide: document.documentElement.scrollWidth, jumps: globalThis.jumps }));
+      assert.ok(wide <= width, `${wide} px wide on ${width}`);
+      assert.ok(jumps < 0.02, `layout moved by ${jumps} at ${width} px`);
+    }
+  });
+}
+
+function watchJumps() {
+  globalThis.jumps = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) globalThis.jumps += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+}
+
+test("the policy of each page lets in nothing from elsewhere and nothing inline", async () => {
+  for (const path of Object.keys(SHOWN)) {
+    const policy = (await fetch(at(path))).headers.get("content-security-policy");
+    for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"]) {
+      assert.ok(policy.split(/; */).includes(rule), `${path}: ${policy}`);
+    }
+    const page = await (await fetch(at(path))).text();
+    assert.doesNotMatch(page, /<style|<script(?![^>]*\bsrc="\/static\/)|style=|\bon\w+=|https?:\/\//);
+  }
+});
+
+test("numbers on the page equal /metrics within a sample while a load runs", async () => {
+  const page = await open(browser, at("/compare3"));
+  await drawn(page, "throughput", 2);
+  const said = [];
+  const shown = [];
+  for (const end = Date.now() + 8000; Date.now() < end; ) {
+    said.push(...await Promise.all(ENGINES.map((engine) => metrics(server.origins[engine]))));
+    shown.push(...await page.$$eval(".engine", (all) => all.map((card) => {
+      const text = (metric) => card.querySelector(`[data-metric="${metric}"]`).textContent;
+      return {
+        engine: card.querySelector(".engine-name").textContent, time: Number(card.dataset.time),
+        rate: text("requests_per_sec"), p50: text("p50"), memory: text("memory_alloc_mb"),
+      };
+    })));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const last = Math.min(...ENGINES.map((engine) => said.findLast((m) => m.server_type === engine).time_unix_ms));
+  const compared = new Set();
+  for (const card of shown.filter(({ time }) => time > 0 && time < last - 1000)) {
+    const near = said.filter((m) => m.server_type === card.engine && Math.abs(m.time_unix_ms - card.time) <= 1100);
+    const match = near.some((m) =>
+      card.rate === Math.round(m.requests_per_sec).toLocaleString("en-US") &&
+      Math.abs(parseFloat(card.p50) - m.latency_ms.p50) <= 0.051 &&
+      Math.abs(parseFloat(card.memory) - m.memory_alloc_mb) <= 0.051);
+    assert.ok(match, `shown ${JSON.stringify(card)}, /metrics said ${JSON.stringify(near.map((m) => [m.time_unix_ms, m.requests_per_sec, m.latency_ms.p50, m.memory_alloc_mb]))}`);
+    compared.add(card.engine + card.time);
+  }
+  assert.ok(compared.size >= 9, `${compared.size} samples compared`);
+});
+
+test("the verdict names an engine once all are under load", async () => {
+  const page = await open(browser, at("/compare3"));
+  await drawn(page, "throughput", 5);
+  const verdicts = await page.$$eval(".ahead .verdict", (all) => all.map((v) => v.textContent));
+  assert.match(verdicts[0], /ahead|level/);
+  assert.match(await page.locator(".work-note").textContent(), /Same work: each engine waits 1 ms per request/);
+});
+
+test("the dashboard leads to the other engines' dashboards", async () => {
+  const page = await open(browser, `${at("/dashboard")}?window=1m`);
+  await page.locator(".switcher a", { hasText: "hyper" }).click();
+  await page.locator("h1", { hasText: "hyper" }).waitFor();
+  assert.equal(page.url(), `${at("/dashboard", "hyper")}?window=1m`);
+});
