@@ -2,6 +2,8 @@
 
 mod assets;
 mod events;
+#[cfg(feature = "test-hooks")]
+mod hang;
 mod health;
 mod request;
 mod work;
@@ -62,6 +64,8 @@ impl App {
 
     /// Decides what becomes of `request`, whose body is `body`.
     pub fn plan(self: &Arc<Self>, request: Request, body: &[u8]) -> Plan {
+        #[cfg(feature = "test-hooks")]
+        hang::hang_if_told(&request);
         let (endpoint, method) = (request.route.endpoint(), request.method);
         let response = match request.route {
             Route::Process if request.is_allowed() => return self.process(request, body),
@@ -75,6 +79,8 @@ impl App {
             Route::Asset(asset) => asset.answer(&request),
             Route::Process | Route::Events => Response::ok("text/event-stream", Bytes::new()),
             Route::NotFound => Response::error(404, "no such route"),
+            #[cfg(feature = "test-hooks")]
+            Route::Hang => Response::error(500, "not hung"),
         };
         self.metrics.counters.answered(endpoint, Some(method), response.status);
         Plan::Answer(response)

@@ -27,6 +27,9 @@ pub enum Route {
     Asset(&'static Asset),
     /// Nowhere.
     NotFound,
+    /// `/test/hang`
+    #[cfg(feature = "test-hooks")]
+    Hang,
 }
 
 /// What the application needs of a request's head, free of the buffer it came in.
@@ -53,6 +56,8 @@ impl Route {
             "/health" => Self::Health,
             "/metrics" => Self::Metrics,
             "/sse/metrics" => Self::Events,
+            #[cfg(feature = "test-hooks")]
+            "/test/hang" => Self::Hang,
             _ => assets::find(path).map_or(Self::NotFound, Self::Asset),
         }
     }
@@ -66,6 +71,8 @@ impl Route {
             Self::Events => Endpoint::Events,
             Self::Asset(_) => Endpoint::Page,
             Self::NotFound => Endpoint::NotFound,
+            #[cfg(feature = "test-hooks")]
+            Self::Hang => Endpoint::NotFound,
         }
     }
 }

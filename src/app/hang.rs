@@ -1,0 +1,17 @@
+//! A way to wedge the engine on purpose, compiled only for the test of the watchdog.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::request::{Request, Route};
+
+/// `POST /test/hang` blocks the thread that serves it, and from then on so does every other request.
+pub(super) fn hang_if_told(request: &Request) {
+    static HUNG: AtomicBool = AtomicBool::new(false);
+    if matches!(request.route, Route::Hang) {
+        HUNG.store(true, Relaxed);
+    }
+    while HUNG.load(Relaxed) {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
