@@ -48,7 +48,6 @@ pub(crate) struct Lobby {
     turned_away: AtomicU64,
     max_turned_away: u64,
     emptying: AtomicBool,
-    full: Vec<u8>,
 }
 
 struct Waiting {
@@ -74,10 +73,6 @@ enum Fate {
 
 impl Lobby {
     pub(super) fn new(app: Arc<App>, deadlines: Deadlines) -> anyhow::Result<Self> {
-        let mut full = Vec::new();
-        Response::error(503, "all connections are taken")
-            .with("retry-after", "1")
-            .write_to(&mut full, Envelope::CLOSING);
         let max_fds = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let spare = max_fds.saturating_sub(app.config.max_connections as u64 + OWN_DESCRIPTORS);
         let max_turned_away = (spare / 2).min(MAX_TURNED_AWAY);
@@ -89,7 +84,6 @@ impl Lobby {
             turned_away: AtomicU64::new(0),
             max_turned_away,
             emptying: AtomicBool::new(false),
-            full,
         })
     }
 
@@ -111,7 +105,10 @@ impl Lobby {
     /// Tells a client that the table is full.
     pub(crate) fn turn_away(&self, stream: TcpStream) {
         let _ = stream.set_nonblocking(true);
-        let _ = send(&stream, &self.full, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+        let mut full = Vec::new();
+        let response = Response::error(503, "all connections are taken").with("retry-after", "1");
+        response.write_to(&mut full, Envelope::CLOSING);
+        let _ = send(&stream, &full, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
         if self.turned_away.load(Relaxed) < self.max_turned_away {
             self.turned_away.fetch_add(1, Relaxed);
             self.linger(stream, None);
