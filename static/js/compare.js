@@ -20,7 +20,7 @@ const CHARTS = [
   { id: "cpu", key: "cpu", title: "CPU", unit: "100% = one core", show: load, tick: compact, floor: 100 },
   { id: "cpu_per_request", key: "cpu_micros_per_request", title: "CPU per request", unit: "µs", show: micros, tick: compact, floor: 10 },
   { id: "memory", key: "memory_mb", title: "Memory", unit: "MiB resident", show: mebibytes, tick: compact, floor: 10 },
-  { id: "per_connection", key: "bytes_per_connection", title: "Memory per connection", unit: "bytes", show: bytes, tick: compact, floor: 1024 },
+  { id: "per_connection", key: "bytes_per_connection", title: "Memory per connection", unit: "bytes each", show: bytes, tick: compact, floor: 1024 },
 ];
 
 function makeChart({ key, ...spec }, page) {

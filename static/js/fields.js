@@ -1,10 +1,5 @@
 // The columns that a store keeps of each sample. A reader returns null or NaN where the sample has no such value;
-// "total" fields are ever-growing counters kept as growth since the sample before, "derived" ones come from other columns.
-
-import { MIB } from "./format.js";
-
-/** Below this many connections, memory divided by connections says nothing about a connection. */
-export const PER_CONNECTION_FROM = 100;
+// "total" fields are ever-growing counters kept as growth since the sample before.
 
 // Without a request in the second there is no latency: the zeros in the sample mean "none".
 const latency = (name) => (s) => (s.latency_ms?.count > 0 ? s.latency_ms[name] : null);
@@ -28,8 +23,6 @@ export const GAUGES = {
   // The whole board in the unit of the process: 100 for each busy core.
   board_cpu: (s) => sum(s.pi?.cores_percent),
   board_memory: (s) => s.pi?.memory?.used_percent,
-  bytes_per_connection: (s) =>
-    s.active_connections >= PER_CONNECTION_FROM ? (s.memory_alloc_mb * MIB) / s.active_connections : null,
   // CPU percent of one core is 10 ms of CPU per second for each point.
   cpu_micros_per_request: (s) =>
     s.requests_per_sec > 0 ? (s.cpu_usage_percent * 10_000) / s.requests_per_sec : null,
@@ -45,7 +38,10 @@ export const TOTALS = {
   listen_overflows: (s) => s.pi?.listen_overflows,
 };
 
-export const COLUMNS = [...Object.keys(GAUGES), ...Object.keys(TOTALS)];
+/** Memory that came with the connections, for each; the store works it out, as it takes a quiet moment to compare with. */
+export const PER_CONNECTION = "bytes_per_connection";
+
+export const COLUMNS = [...Object.keys(GAUGES), PER_CONNECTION, ...Object.keys(TOTALS)];
 
 function sum(values) {
   if (!values?.length) return null;

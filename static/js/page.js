@@ -25,10 +25,12 @@ export class Page {
     this.announcer = new Announcer();
     this.fleet = new Fleet(() => {
       this.heard?.();
-      this.invalidate();
+      this.news = true;
     });
     this.dirty = false;
     this.everything = false;
+    this.news = false;
+    this.drawnAt = -Infinity;
     this.problems = [];
   }
 
@@ -103,11 +105,8 @@ export class Page {
   tick() {
     this.fleet.tick();
     this.announcer.tick(performance.now());
-    const second = Math.floor(Date.now() / 1000);
-    if (second !== this.second) {
-      this.second = second;
-      this.invalidate();
-    }
+    // News of several engines within a tick is drawn once; without news time goes on all the same.
+    if (this.news || performance.now() - this.drawnAt >= 1000) this.invalidate();
   }
 
   /** Draws once in the next frame: everything, or only what the crosshair moves. */
@@ -118,6 +117,8 @@ export class Page {
     requestAnimationFrame(() => {
       const { charts } = this.content;
       if (this.everything) {
+        this.news = false;
+        this.drawnAt = performance.now();
         this.view.advance(Date.now());
         for (const chart of charts) chart.draw();
         this.content.draw();
@@ -146,7 +147,6 @@ export class Page {
   pause() {
     this.view.paused = !this.view.paused;
     this.fleet.pause(this.view.paused);
-    document.body.classList.toggle("paused", this.view.paused);
     this.changed();
   }
 

@@ -225,7 +225,7 @@ export class Plot {
     at(this.end, GAP);
     if (this.spec.bare) return;
     const offset = (slot * step) / MARKERS.length;
-    for (let t = Math.ceil((this.start - offset) / step) * step + offset; t < this.end - step / 8; t += step) at(t, 600);
+    for (let t = Math.ceil((this.start - offset) / step) * step + offset; t < this.end - step / 3; t += step) at(t, 600);
   }
 
   area(ctx, series, colour, times, from) {

@@ -1,11 +1,16 @@
 // One engine's last 900 samples as columns of numbers in fixed rings: however long a tab stays open, nothing grows. Pure.
 
-import { COLUMNS, GAUGES, TOTALS } from "./fields.js";
+import { COLUMNS, GAUGES, PER_CONNECTION, TOTALS } from "./fields.js";
+import { MIB } from "./format.js";
 
 /** 15 minutes at one sample a second. */
 export const CAPACITY = 900;
 /** Neighbours further apart than this (ms) have samples missing between them. */
 export const GAP = 2500;
+/** From this many connections on, the memory that came with them is told for each: with fewer it drowns in the noise. */
+export const TELLING = 1000;
+/** Under this many connections the process counts as empty. */
+const EMPTY = 100;
 /** A clock that steps back by more than this (ms) starts the ring afresh; less is a repeated sample. */
 const STEP_BACK = 5000;
 
@@ -14,6 +19,8 @@ export class Store {
   #columns = new Map();
   #start = 0;
   #previous = null;
+  /** Least resident memory (MiB) while the process was empty; NaN when it was not seen so since it started. */
+  #empty = NaN;
   size = 0;
 
   constructor(capacity = CAPACITY) {
@@ -41,8 +48,15 @@ export class Store {
       const value = number(TOTALS[key](sample));
       this.#columns.get(key)[slot] = growth(value, this.#previous === null ? NaN : number(TOTALS[key](this.#previous)));
     }
+    this.#columns.get(PER_CONNECTION)[slot] = this.#perConnection(sample);
     this.#previous = sample;
     return true;
+  }
+
+  #perConnection({ memory_alloc_mb: memory, active_connections: connections, uptime_seconds: uptime }) {
+    if (this.#previous?.uptime_seconds > uptime) this.#empty = NaN;
+    if (connections < EMPTY && !(this.#empty <= memory)) this.#empty = memory;
+    return connections >= TELLING ? (Math.max(0, memory - this.#empty) * MIB) / connections : NaN;
   }
 
   /** Merges a history, oldest first; `shift` (ms) takes the engine's clock to the browser's. Returns how many were new. */
@@ -62,6 +76,7 @@ export class Store {
     this.size = 0;
     this.#start = 0;
     this.#previous = null;
+    this.#empty = NaN;
   }
 
   /** Time (ms) of the i-th sample, 0 the oldest. */
@@ -109,7 +124,6 @@ export class Store {
     copy.#times.set(this.#times);
     for (const [key, column] of this.#columns) copy.#columns.get(key).set(column);
     copy.#start = this.#start;
-    copy.#previous = this.#previous;
     copy.size = this.size;
     return copy;
   }

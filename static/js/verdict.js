@@ -1,6 +1,7 @@
 // Who is ahead, and by how much, over the window shown; with honest ties, and no winner where comparing would mislead. Pure.
 
-import { NONE, bytes, count, latency, load, mebibytes, micros, percent, rate } from "./format.js";
+import { bytes, count, latency, load, mebibytes, micros, percent, rate } from "./format.js";
+import { TELLING } from "./store.js";
 
 /** Differences under this share are called level: one-second samples on a busy board scatter that much. */
 const LEVEL = 0.05;
@@ -63,7 +64,7 @@ export function windowStats(store, from, to) {
 
 /**
  * The rows of the table. `better`: which end wins; `work`: only engines with the same work setting are compared;
- * `least`: differences up to this many units are level however small the values;
+ * `from`: values under this are no load; `least`: differences up to this many units are level however small the values;
  * `ratio: false`: a ratio of the values tells nothing; `fair`: another row that must be about equal first, and the row to read instead when it is not.
  */
 export const METRICS = [
@@ -72,12 +73,12 @@ export const METRICS = [
   { key: "p95", label: "Latency p95", note: "median of the seconds", show: latency, better: "low", work: true, least: 0.05 },
   { key: "p99", label: "Latency p99", note: "median of the seconds", show: latency, better: "low", work: true, least: 0.05 },
   { key: "errors", label: "Errors", note: "share of requests", show: percent, better: "low", least: 0.01, ratio: false },
-  { key: "connections", label: "Connections", note: "most held at once", show: count, better: "high" },
+  { key: "connections", label: "Connections", note: "most held at once", show: count, better: "high", from: 100 },
   {
     key: "memory", label: "Memory", note: "most resident", show: mebibytes, better: "low",
     fair: { key: "connections", instead: "memory per connection" },
   },
-  { key: "perConnection", label: "Memory per connection", note: "at most connections", show: bytes, better: "low" },
+  { key: "perConnection", label: "Memory per connection", note: "what came with them, when most were held", show: bytes, better: "low" },
   {
     key: "cpu", label: "CPU", note: "mean under load, 100% = one core", show: load, better: "low", work: true,
     fair: { key: "throughput", instead: "CPU per request" },
@@ -92,13 +93,15 @@ const verdict = (kind, text, winner = -1) => ({ kind, text, winner });
 export function judge(metric, engines) {
   const measured = engines.map((_, i) => i).filter((i) => Number.isFinite(engines[i].stats[metric.key]));
   if (measured.length < 2) return verdict("none", missing(metric, engines));
+  if (!measured.some((i) => meets(metric, engines[i].stats))) return verdict("none", "no load yet");
   let rivals = measured;
   if (metric.work) {
     rivals = largestGroup(measured, engines);
     if (rivals.length < 2) return verdict("apart", "not compared: different work");
   }
   const value = (i, key = metric.key) => engines[i].stats[key];
-  if (metric.fair && differ(rivals.map((i) => value(i, metric.fair.key)), SAME_LOAD)) {
+  const gauge = METRICS.find(({ key }) => key === metric.fair?.key);
+  if (gauge && rivals.some((i) => meets(gauge, engines[i].stats)) && differ(rivals.map((i) => value(i, gauge.key)), SAME_LOAD)) {
     return verdict("apart", `different load: see ${metric.fair.instead}`);
   }
   const sign = metric.better === "high" ? -1 : 1;
@@ -118,10 +121,13 @@ export function judge(metric, engines) {
 
 const names = (indexes, engines) => indexes.map((i) => engines[i].name).join(" and ");
 
+const meets = ({ key, from }, stats) => !(stats[key] < from);
+
 function missing(metric, engines) {
   const without = engines.filter((e) => !Number.isFinite(e.stats[metric.key]));
-  if (metric.key === "perConnection" && without.some((e) => e.stats.seconds > 0 || e.stats.connections > 0)) {
-    return "told from 100 connections up";
+  if (metric.key === "perConnection") {
+    const busy = without.some(({ stats }) => stats.connections >= TELLING);
+    return busy ? "takes a quiet moment to compare with" : `told from ${count(TELLING)} connections up`;
   }
   if (without.length === engines.length) return "no load yet";
   return `no load yet on ${without.map((e) => e.name).join(" and ")}`;

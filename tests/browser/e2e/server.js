@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import http from "node:http";
+import net from "node:net";
 import path from "node:path";
 import { createInterface } from "node:readline";
 
@@ -119,4 +120,10 @@ export function load(origin, connections) {
     running = false;
     agent.destroy();
   };
+}
+
+/** Opens `connections` that say nothing, and keeps them until the process ends. */
+export function hold(origin, connections) {
+  const { hostname, port } = new URL(origin);
+  for (let i = 0; i < connections; i++) net.connect(Number(port), hostname).on("error", () => {}).resume();
 }

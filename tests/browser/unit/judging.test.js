@@ -112,6 +112,14 @@ test("CPU and memory are compared at like load only", () => {
   assert.equal(says("cpu", small, large), "different load: see CPU per request");
   assert.equal(says("cpuPerRequest", small, large), "hyper ahead by 25%");
   assert.equal(says("memory", small, large), "different load: see memory per connection");
-  const few = { active_connections: 10 };
-  assert.equal(says("perConnection", engine("may", few), engine("hyper", few)), "told from 100 connections up");
+});
+
+test("a handful of connections is no load, and no reason not to compare memory", () => {
+  const few = engine("may", { active_connections: 10, memory_alloc_mb: 30 });
+  const fewer = engine("hyper", { active_connections: 1, memory_alloc_mb: 20 });
+  assert.equal(says("connections", few, fewer), "no load yet");
+  assert.equal(says("memory", few, fewer), "hyper ahead by 50%");
+  assert.equal(says("perConnection", few, fewer), "told from 1,000 connections up");
+  const many = engine("may", { active_connections: 5000 });
+  assert.equal(says("perConnection", many, many), "takes a quiet moment to compare with");
 });

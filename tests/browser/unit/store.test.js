@@ -57,12 +57,19 @@ test("has no latency without a request, no board value without a board", () => {
   }
 });
 
-test("tells memory per connection only where there are connections enough", () => {
+test("tells the memory that came with each connection, given enough of them and an empty moment", () => {
   const store = new Store();
-  store.push(sample(0, { active_connections: 99, memory_alloc_mb: 10 }), at(0));
-  store.push(sample(1, { active_connections: 1024, memory_alloc_mb: 1 }), at(1));
-  assert.ok(Number.isNaN(store.value("bytes_per_connection", 0)));
-  assert.equal(store.value("bytes_per_connection", 1), 1024);
+  const push = (n, active_connections, memory_alloc_mb, uptime_seconds = n + 1) =>
+    store.push(sample(n, { active_connections, memory_alloc_mb, uptime_seconds }), at(n));
+  push(0, 2000, 30);
+  push(1, 0, 12);
+  push(2, 10, 10);
+  push(3, 999, 11);
+  push(4, 1024, 11);
+  push(5, 1024, 9);
+  push(6, 2000, 30, 1);
+  const told = Array.from({ length: 7 }, (_, i) => store.value("bytes_per_connection", i));
+  assert.deepEqual(told, [NaN, NaN, NaN, NaN, 1024, 0, NaN]);
 });
 
 test("finds the sample under the crosshair, and none in a gap", () => {
