@@ -18,9 +18,7 @@ impl Paint {
     pub fn for_stream(stream: &impl IsTerminal) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let able = std::env::var_os("TERM").is_none_or(|value| value != "dumb");
-        Self {
-            colour: wanted && able && stream.is_terminal(),
-        }
+        Self { colour: wanted && able && stream.is_terminal() }
     }
 
     /// Never any colour.
@@ -54,11 +52,7 @@ impl Paint {
     }
 
     fn wrap(self, code: &str, text: impl Display) -> String {
-        if self.colour {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_string()
-        }
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
     }
 }
 

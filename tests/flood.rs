@@ -38,11 +38,7 @@ fn request(stream: &mut TcpStream) -> bool {
             _ => return false,
         }
     }
-    assert!(
-        head.starts_with(b"GET "),
-        "{}",
-        String::from_utf8_lossy(&head)
-    );
+    assert!(head.starts_with(b"GET "), "{}", String::from_utf8_lossy(&head));
     true
 }
 
@@ -94,23 +90,8 @@ fn every_connection_is_answered_and_held_together() {
 fn a_low_descriptor_limit_is_met_with_more_processes() {
     let address = serve(|_, mut stream| answer_forever(&mut stream, OK));
     let output = Command::new("sh")
-        .args([
-            "-c",
-            "ulimit -n 64 && exec \"$@\"",
-            "sh",
-            env!("CARGO_BIN_EXE_fastgo"),
-            "flood",
-        ])
-        .args([
-            &format!("http://{address}/"),
-            "--json",
-            "-c",
-            "150",
-            "--ramp",
-            "100ms",
-            "--hold",
-            "0s",
-        ])
+        .args(["-c", "ulimit -n 64 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_fastgo"), "flood"])
+        .args([&format!("http://{address}/"), "--json", "-c", "150", "--ramp", "100ms", "--hold", "0s"])
         .output()
         .unwrap();
     let report = json(&output);
@@ -124,30 +105,18 @@ fn a_low_descriptor_limit_is_met_with_more_processes() {
 #[test]
 fn a_hopeless_descriptor_limit_is_named() {
     let output = Command::new("sh")
-        .args([
-            "-c",
-            "ulimit -n 64 && exec \"$@\"",
-            "sh",
-            env!("CARGO_BIN_EXE_fastgo"),
-            "flood",
-        ])
+        .args(["-c", "ulimit -n 64 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_fastgo"), "flood"])
         .args(["http://127.0.0.1:9/", "-c", "60000"])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(
-        said.contains("64 open files") && said.contains("ulimit -Hn"),
-        "{said}"
-    );
+    assert!(said.contains("64 open files") && said.contains("ulimit -Hn"), "{said}");
 }
 
 #[test]
 fn failures_are_told_apart() {
-    let closed_port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let reset = serve(|_, stream| {
         let socket = socket2::Socket::from(stream);
         socket.set_linger(Some(Duration::ZERO)).unwrap();
@@ -156,10 +125,7 @@ fn failures_are_told_apart() {
         let _ = stream.read_to_end(&mut Vec::new());
     });
     let busy = serve(|_, mut stream| {
-        answer_forever(
-            &mut stream,
-            "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n",
-        );
+        answer_forever(&mut stream, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n");
     });
     let half = serve(|_, mut stream| {
         request(&mut stream);
@@ -180,11 +146,7 @@ fn failures_are_told_apart() {
     ] {
         let (code, report) = flood(address, "-c 3 --ramp 0s --hold 0s --timeout 500ms");
         assert_eq!(code, Some(1), "{name}: {report}");
-        assert_eq!(
-            report["failures"],
-            serde_json::json!({ name: 3 }),
-            "{report}"
-        );
+        assert_eq!(report["failures"], serde_json::json!({ name: 3 }), "{report}");
         assert_eq!(report["answered"], 0, "{name}: {report}");
     }
 }
@@ -198,11 +160,7 @@ fn a_connection_that_does_not_hold_is_a_failure() {
     // With nothing left to hold, the hour is not waited for.
     let (code, report) = flood(address, "-c 3 --ramp 0s --hold 1h");
     assert_eq!(code, Some(1), "{report}");
-    assert_eq!(
-        report["failures"],
-        serde_json::json!({ "closed_early": 3 }),
-        "{report}"
-    );
+    assert_eq!(report["failures"], serde_json::json!({ "closed_early": 3 }), "{report}");
     assert_eq!(report["answered"], 3);
 }
 
@@ -216,10 +174,7 @@ fn a_full_accept_queue_shows_as_connect_timeouts() {
     let (code, report) = flood(address, "-c 8 --ramp 0s --hold 0s --timeout 500ms");
     assert_eq!(code, Some(1));
     assert_eq!(report["failed"], 8, "{report}");
-    assert!(
-        report["failures"]["connect_timeout"].as_u64().unwrap() >= 1,
-        "{report}"
-    );
+    assert!(report["failures"]["connect_timeout"].as_u64().unwrap() >= 1, "{report}");
 }
 
 #[test]
@@ -243,10 +198,7 @@ fn paced_latency_counts_from_the_due_instant() {
     let count = paced["count"].as_u64().unwrap();
     assert!(count >= 99, "{report}");
     assert!(paced["max"].as_f64().unwrap() >= 490.0, "{report}");
-    assert!(
-        paced["p90"].as_f64().unwrap() >= 200.0,
-        "the stall was hidden: {report}"
-    );
+    assert!(paced["p90"].as_f64().unwrap() >= 200.0, "the stall was hidden: {report}");
 }
 
 #[test]
@@ -271,10 +223,7 @@ fn a_paced_request_that_never_gets_a_connection_times_out() {
         }
         let _ = stream.read_to_end(&mut Vec::new());
     });
-    let (code, report) = flood(
-        address,
-        "-c 1 --ramp 0s --hold 300ms --rate 20 --timeout 400ms",
-    );
+    let (code, report) = flood(address, "-c 1 --ramp 0s --hold 300ms --rate 20 --timeout 400ms");
     assert_eq!(code, Some(1), "{report}");
     assert_eq!(report["answered"], 1);
     assert_eq!(report["unfinished"], 0);
@@ -310,37 +259,20 @@ fn source_addresses_are_used_in_turn() {
     let peers = Arc::new(Mutex::new(BTreeSet::new()));
     let seen = Arc::clone(&peers);
     let address = serve(move |_, mut stream| {
-        seen.lock()
-            .unwrap()
-            .insert(stream.peer_addr().unwrap().ip().to_string());
+        seen.lock().unwrap().insert(stream.peer_addr().unwrap().ip().to_string());
         answer_forever(&mut stream, OK);
     });
-    let (code, _) = flood(
-        address,
-        "-c 4 --ramp 0s --hold 0s --source 127.0.0.9,127.0.0.10",
-    );
+    let (code, _) = flood(address, "-c 4 --ramp 0s --hold 0s --source 127.0.0.9,127.0.0.10");
     assert_eq!(code, Some(0));
     let peers = peers.lock().unwrap();
-    assert_eq!(
-        peers.iter().map(String::as_str).collect::<Vec<_>>(),
-        ["127.0.0.10", "127.0.0.9"]
-    );
+    assert_eq!(peers.iter().map(String::as_str).collect::<Vec<_>>(), ["127.0.0.10", "127.0.0.9"]);
 }
 
 #[test]
 fn interrupting_prints_what_there_is() {
     let address = serve(|_, mut stream| answer_forever(&mut stream, OK));
     let mut child = fastgo()
-        .args([
-            "flood",
-            &format!("http://{address}/"),
-            "-c",
-            "20",
-            "--ramp",
-            "0s",
-            "--hold",
-            "1h",
-        ])
+        .args(["flood", &format!("http://{address}/"), "-c", "20", "--ramp", "0s", "--hold", "1h"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -350,24 +282,15 @@ fn interrupting_prints_what_there_is() {
         .map_while(Result::ok)
         .find(|line| line.starts_with("hold"))
         .expect("it never came to the hold");
-    assert!(
-        progress.contains("open 20  answered 20  failed 0  p50 "),
-        "{progress}"
-    );
+    assert!(progress.contains("open 20  answered 20  failed 0  p50 "), "{progress}");
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.signal(), None);
     assert_eq!(output.status.code(), Some(0));
     let summary = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        summary.contains("interrupted after ") && summary.contains("connected 20 of 20"),
-        "{summary}"
-    );
-    assert!(
-        !summary.contains('\x1b'),
-        "colour without a terminal: {summary:?}"
-    );
+    assert!(summary.contains("interrupted after ") && summary.contains("connected 20 of 20"), "{summary}");
+    assert!(!summary.contains('\x1b'), "colour without a terminal: {summary:?}");
 }
 
 #[test]
@@ -381,15 +304,8 @@ fn bad_usage_exits_with_2() {
         "http://127.0.0.1:9/ --ramp soon",
         "http://127.0.0.1:9/ --source ::1",
     ] {
-        let output = fastgo()
-            .arg("flood")
-            .args(arguments.split_whitespace())
-            .output()
-            .unwrap();
+        let output = fastgo().arg("flood").args(arguments.split_whitespace()).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments}");
-        assert!(
-            output.stdout.is_empty() && !output.stderr.is_empty(),
-            "{arguments}"
-        );
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments}");
     }
 }

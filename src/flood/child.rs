@@ -68,16 +68,12 @@ pub(super) struct Snapshot {
 pub(super) fn run() -> anyhow::Result<()> {
     let mut lines = io::stdin().lock().lines();
     let share = lines.next().context("no share came in")??;
-    let share: Share =
-        serde_json::from_str(&share).context("the share is not what this version expects")?;
+    let share: Share = serde_json::from_str(&share).context("the share is not what this version expects")?;
     drop(lines);
     let (sender, orders) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in io::stdin().lines() {
-            let Ok(order) = line
-                .map_err(anyhow::Error::from)
-                .and_then(|line| line.parse())
-            else {
+            let Ok(order) = line.map_err(anyhow::Error::from).and_then(|line| line.parse()) else {
                 break;
             };
             if sender.send(order).is_err() {
@@ -85,9 +81,7 @@ pub(super) fn run() -> anyhow::Result<()> {
             }
         }
     });
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, work(share, orders))
 }
 
@@ -131,8 +125,5 @@ fn tell(worker: &Worker) -> anyhow::Result<()> {
     };
     let mut line = serde_json::to_vec(&snapshot)?;
     line.push(b'\n');
-    io::stdout()
-        .lock()
-        .write_all(&line)
-        .context("nobody listens any more")
+    io::stdout().lock().write_all(&line).context("nobody listens any more")
 }

@@ -31,11 +31,7 @@ pub(super) async fn run(worker: Rc<Worker>, source: Option<IpAddr>, reason: Reas
         Reason::Paced(due) => (due, Some(due)),
     };
     let mut ramp = paced.is_none().then(|| worker.settling());
-    let opened = timeout_at(
-        (due + worker.share.timeout).into(),
-        connect(worker.share.address, source),
-    )
-    .await;
+    let opened = timeout_at((due + worker.share.timeout).into(), connect(worker.share.address, source)).await;
     let stream = match opened.unwrap_or(Err(Failure::ConnectTimeout)) {
         Ok(stream) => stream,
         Err(failure) => return worker.request_done(paced, Err(failure)),
@@ -71,11 +67,7 @@ pub(super) async fn run(worker: Rc<Worker>, source: Option<IpAddr>, reason: Reas
 
 async fn connect(address: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, Failure> {
     let attempt = async {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()?
-        } else {
-            TcpSocket::new_v6()?
-        };
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         if let Some(source) = source {
             // The kernel then picks the port at connect time, when it knows the whole four-tuple (ip(7)).
             setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
@@ -83,9 +75,7 @@ async fn connect(address: SocketAddr, source: Option<IpAddr>) -> Result<TcpStrea
         }
         socket.connect(address).await
     };
-    attempt
-        .await
-        .map_err(|error: io::Error| Failure::from_io(&error))
+    attempt.await.map_err(|error: io::Error| Failure::from_io(&error))
 }
 
 /// Sends the request and reads its answer; the status, and whether the connection may go on.
@@ -95,10 +85,7 @@ async fn exchange(worker: &Worker, stream: &TcpStream) -> Result<(u16, bool), Fa
         match stream.try_write(unsent) {
             Ok(sent) => unsent = &unsent[sent..],
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                stream
-                    .writable()
-                    .await
-                    .map_err(|error| Failure::from_io(&error))?;
+                stream.writable().await.map_err(|error| Failure::from_io(&error))?;
             }
             Err(error) => return Err(Failure::from_io(&error)),
         }
@@ -139,10 +126,7 @@ async fn read<T>(
     mut take: impl FnMut(&[u8]) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     loop {
-        stream
-            .readable()
-            .await
-            .map_err(|error| Failure::from_io(&error))?;
+        stream.readable().await.map_err(|error| Failure::from_io(&error))?;
         let mut buffer = worker.buffer.borrow_mut();
         match stream.try_read(&mut buffer) {
             Ok(length) => {

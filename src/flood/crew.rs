@@ -49,9 +49,7 @@ pub(super) struct Count {
 impl Count {
     /// From the start until all had settled, or until now.
     pub(super) fn ramp_took(&self) -> Duration {
-        self.settled
-            .or(self.ended)
-            .map_or_else(|| self.started.elapsed(), |end| end - self.started)
+        self.settled.or(self.ended).map_or_else(|| self.started.elapsed(), |end| end - self.started)
     }
 
     fn enter(&mut self, phase: Phase, crew: &mut [Member]) {
@@ -71,16 +69,13 @@ impl Count {
     /// From there until the hold was over, or until now.
     pub(super) fn hold_took(&self) -> Duration {
         self.settled.map_or(Duration::ZERO, |settled| {
-            self.held
-                .or(self.ended)
-                .map_or_else(|| settled.elapsed(), |end| end - settled)
+            self.held.or(self.ended).map_or_else(|| settled.elapsed(), |end| end - settled)
         })
     }
 
     /// From the start to the end, or until now.
     pub(super) fn took(&self) -> Duration {
-        self.ended
-            .map_or_else(|| self.started.elapsed(), |end| end - self.started)
+        self.ended.map_or_else(|| self.started.elapsed(), |end| end - self.started)
     }
 }
 
@@ -114,10 +109,7 @@ impl Member {
 /// # Errors
 /// When a process cannot be started or speaks nonsense.
 pub(super) async fn run(plan: &Plan, progress: &mut Progress) -> anyhow::Result<Count> {
-    let mut interrupts = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
+    let mut interrupts = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let (sender, mut events) = mpsc::unbounded_channel();
     let mut crew = Vec::new();
     for (place, share) in plan.shares.iter().enumerate() {
@@ -138,9 +130,7 @@ pub(super) async fn run(plan: &Plan, progress: &mut Progress) -> anyhow::Result<
     let mut tick = interval_at((count.started + progress.every()).into(), progress.every());
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !crew.iter().all(|member| member.ended) {
-        let hold_over = count
-            .settled
-            .map_or(count.started, |settled| settled + plan.hold);
+        let hold_over = count.settled.map_or(count.started, |settled| settled + plan.hold);
         tokio::select! {
             Some((place, event)) = events.recv() => note(&mut crew[place], event?, &mut count),
             () = stop(&mut interrupts) => {
@@ -222,21 +212,11 @@ fn start(
                 .map_err(anyhow::Error::from)
                 .and_then(|line| Ok(serde_json::from_str(&line)?))
                 .context("a client process speaks nonsense");
-            if events
-                .send((place, news.map(|news| Event::News(Box::new(news)))))
-                .is_err()
-            {
+            if events.send((place, news.map(|news| Event::News(Box::new(news))))).is_err() {
                 return;
             }
         }
         let _ = events.send((place, Ok(Event::Ended)));
     });
-    Ok(Member {
-        child,
-        orders: Some(orders),
-        open: 0,
-        unfinished: 0,
-        settled: false,
-        ended: false,
-    })
+    Ok(Member { child, orders: Some(orders), open: 0, unfinished: 0, settled: false, ended: false })
 }

@@ -25,6 +25,7 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::config::BadSettings;
 use crate::terminal::Paint;
 use plan::Plan;
 use report::Progress;
@@ -86,47 +87,34 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     let timeout = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if timeout.is_zero() {
-        Err("it must be more than nothing".to_owned())
-    } else {
-        Ok(timeout)
-    }
+    if timeout.is_zero() { Err("it must be more than nothing".to_owned()) } else { Ok(timeout) }
 }
 
-/// Runs the flood: 0 when nothing failed, 1 when something did, 2 when the arguments contradict each other.
+/// Runs the flood; the exit code is 0 when nothing failed and 1 when something did.
 ///
 /// Progress goes to standard error, the summary to standard output.
 ///
 /// # Errors
-/// When the target's name cannot be resolved, a limit of this machine makes the number of connections impossible, or a
+/// [`BadSettings`] when the arguments contradict each other; others when the target's name cannot be resolved, a limit of this machine makes the number of connections impossible, or a
 /// client process cannot be started.
 pub fn run(args: &FloodArgs) -> anyhow::Result<ExitCode> {
     if args.worker {
         return child::run().map(|()| ExitCode::SUCCESS);
     }
     let address = args.url.resolve()?;
-    if let Some(source) = args
-        .source
-        .iter()
-        .find(|source| source.is_ipv4() != address.is_ipv4())
-    {
-        eprintln!("error: --source {source} and {address} are not of one IP version");
-        return Ok(ExitCode::from(2));
+    if let Some(source) = args.source.iter().find(|source| source.is_ipv4() != address.is_ipv4()) {
+        let problem = format!("--source {source}: not of the same IP version as {address}");
+        return Err(BadSettings::one(problem).into());
     }
     let plan = Plan::new(args, address)?;
     let mut progress = Progress::new();
     progress.announce(&plan);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let count = runtime.block_on(crew::run(&plan, &mut progress))?;
     if args.json {
         println!("{:#}", report::json(&plan, &count));
     } else {
-        println!(
-            "{}",
-            report::summary(&plan, &count, Paint::for_stream(&io::stdout()))
-        );
+        println!("{}", report::summary(&plan, &count, Paint::for_stream(&io::stdout())));
     }
     let failed = count.total.failed() > 0;
     Ok(ExitCode::from(u8::from(failed)))

@@ -16,15 +16,13 @@ pub(super) fn pace(
     schedule: impl Iterator<Item = Instant> + Send + 'static,
 ) -> std::io::Result<UnboundedReceiver<Instant>> {
     let (sender, receiver) = unbounded_channel();
-    thread::Builder::new()
-        .name("pacer".to_owned())
-        .spawn(move || {
-            for due in schedule {
-                thread::sleep(due.saturating_duration_since(Instant::now()));
-                if sender.send(due).is_err() {
-                    return;
-                }
+    thread::Builder::new().name("pacer".to_owned()).spawn(move || {
+        for due in schedule {
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            if sender.send(due).is_err() {
+                return;
             }
-        })?;
+        }
+    })?;
     Ok(receiver)
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use humantime::format_duration;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::FloodArgs;
 use super::worker::Share;
+use crate::platform::Roots;
+use crate::platform::limits::{self, Limits};
 use crate::terminal::thousands;
 
 /// Descriptors a client process needs for itself: standard streams, epoll, timer, waker and some to spare.
@@ -21,7 +22,8 @@ const WORTH_A_CORE: usize = 1_000;
 /// More processes than this is not a plan any more.
 const MAX_PROCESSES: usize = 64;
 
-const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+/// Local ports per address where the kernel does not say: 32768 to 60999.
+const DEFAULT_PORTS: usize = 28_232;
 
 /// Who does what.
 #[derive(Debug)]
@@ -45,8 +47,13 @@ impl Plan {
     pub(super) fn new(args: &FloodArgs, address: SocketAddr) -> anyhow::Result<Self> {
         let connections = args.connections.get();
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let processes = processes(connections, descriptor_limit()?, cores)?;
-        let ports = port_range();
+        // Children inherit the raised limit.
+        let descriptors =
+            limits::raise_nofile().context("cannot raise the soft limit of open files to the hard one")?;
+        let descriptors = descriptors.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let processes = processes(connections, descriptors, cores)?;
+        let range = Limits::read(&Roots::system()).port_range;
+        let ports = range.map_or(DEFAULT_PORTS, |(first, last)| usize::from(last - first) + 1);
         let sources = if args.source.is_empty() {
             loopback_sources(address.ip(), connections, ports)
         } else {
@@ -56,9 +63,9 @@ impl Plan {
         let reach = ports * sources.len().max(1);
         if connections > reach {
             warnings.push(format!(
-                "{PORT_RANGE} leaves {} ports for each source address, so at most {} of these connections can be open \
-                 at once; widen it with: sudo sysctl -w net.ipv4.ip_local_port_range='1024 65535', or add addresses with \
-                 --source",
+                "net.ipv4.ip_local_port_range leaves {} ports for each source address, so at most {} of these \
+                 connections can be open at once; widen it with: sudo sysctl -w \
+                 net.ipv4.ip_local_port_range='1024 65535', or add addresses with --source",
                 thousands(ports as u64),
                 thousands(reach as u64),
             ));
@@ -90,10 +97,7 @@ impl Plan {
 
     /// The plan in one line.
     pub(super) fn headline(&self) -> String {
-        let rate = self
-            .rate
-            .map(|rate| format!(" with {rate} requests/s"))
-            .unwrap_or_default();
+        let rate = self.rate.map(|rate| format!(" with {rate} requests/s")).unwrap_or_default();
         let several = |count: usize, what: &str| match count {
             0 | 1 => String::new(),
             count => format!(", {count} {what}"),
@@ -109,20 +113,6 @@ impl Plan {
             several(self.sources.len(), "source addresses"),
         )
     }
-}
-
-/// Raises this process's soft limit of open files to the hard one, which its children inherit, and returns it.
-fn descriptor_limit() -> anyhow::Result<usize> {
-    let hard = getrlimit(Resource::Nofile).maximum;
-    let raised = Rlimit {
-        current: hard,
-        maximum: hard,
-    };
-    setrlimit(Resource::Nofile, raised)
-        .context("cannot raise the soft limit of open files to the hard one")?;
-    Ok(hard.map_or(usize::MAX, |hard| {
-        usize::try_from(hard).unwrap_or(usize::MAX)
-    }))
 }
 
 fn processes(connections: usize, limit: usize, cores: usize) -> anyhow::Result<usize> {
@@ -141,20 +131,6 @@ fn processes(connections: usize, limit: usize, cores: usize) -> anyhow::Result<u
     Ok(needed.max(cores.min(connections.div_ceil(WORTH_A_CORE))))
 }
 
-/// How many local ports one source address has towards one destination.
-fn port_range() -> usize {
-    std::fs::read_to_string(PORT_RANGE)
-        .ok()
-        .and_then(|text| parse_port_range(&text))
-        .unwrap_or(28_232)
-}
-
-fn parse_port_range(text: &str) -> Option<usize> {
-    let mut bounds = text.split_whitespace().map(str::parse::<usize>);
-    let (low, high) = (bounds.next()?.ok()?, bounds.next()?.ok()?);
-    Some(high.checked_sub(low)? + 1)
-}
-
 /// Enough of 127.0.0.0/8 that each address needs no more than half its ports (a fuller range makes every further
 /// connect search for long); nothing when one address will do or the target is elsewhere.
 fn loopback_sources(target: IpAddr, connections: usize, ports: usize) -> Vec<IpAddr> {
@@ -163,11 +139,7 @@ fn loopback_sources(target: IpAddr, connections: usize, ports: usize) -> Vec<IpA
         return Vec::new();
     }
     (0..wanted as u32)
-        .map(|place| {
-            IpAddr::from(Ipv4Addr::from(
-                u32::from(Ipv4Addr::new(127, 0, 0, 2)) + place,
-            ))
-        })
+        .map(|place| IpAddr::from(Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 0, 0, 2)) + place)))
         .collect()
 }
 
@@ -194,10 +166,7 @@ mod tests {
         assert_eq!(processes(60_000, 1_048_576, 4).unwrap(), 4);
         assert_eq!(processes(60_000, usize::MAX, 1).unwrap(), 1);
         let refusal = processes(60_000, 256, 4).unwrap_err().to_string();
-        assert!(
-            refusal.contains("256 open files") && refusal.contains("250 processes"),
-            "{refusal}"
-        );
+        assert!(refusal.contains("256 open files") && refusal.contains("250 processes"), "{refusal}");
     }
 
     #[test]
@@ -207,18 +176,9 @@ mod tests {
         let many = loopback_sources(local, 60_000, 28_232);
         assert_eq!(many.len(), 5);
         assert_eq!(many[4], IpAddr::from([127, 0, 0, 6]));
-        assert_eq!(
-            loopback_sources(local, 5_000_000, 28_232)[300],
-            IpAddr::from([127, 0, 1, 46])
-        );
+        assert_eq!(loopback_sources(local, 5_000_000, 28_232)[300], IpAddr::from([127, 0, 1, 46]));
         assert!(loopback_sources(IpAddr::from([192, 168, 1, 2]), 60_000, 28_232).is_empty());
         assert!(loopback_sources("::1".parse().unwrap(), 60_000, 28_232).is_empty());
-    }
-
-    #[test]
-    fn the_port_range_counts_both_ends() {
-        assert_eq!(parse_port_range("32768\t60999\n"), Some(28_232));
-        assert_eq!(parse_port_range("nonsense"), None);
     }
 
     #[test]

@@ -42,20 +42,12 @@ impl Reply {
                 Stage::Head => self.head(bytes)?,
                 Stage::Sized(left) => {
                     let (rest, left) = skip(bytes, left);
-                    self.stage = if left == 0 {
-                        Stage::Done
-                    } else {
-                        Stage::Sized(left)
-                    };
+                    self.stage = if left == 0 { Stage::Done } else { Stage::Sized(left) };
                     rest
                 }
                 Stage::Chunk(left) => {
                     let (rest, left) = skip(bytes, left);
-                    self.stage = if left == 0 {
-                        Stage::ChunkSize
-                    } else {
-                        Stage::Chunk(left)
-                    };
+                    self.stage = if left == 0 { Stage::ChunkSize } else { Stage::Chunk(left) };
                     rest
                 }
                 Stage::ChunkSize | Stage::Trailers => self.line(bytes)?,
@@ -127,23 +119,16 @@ impl Reply {
                     return Err(Failure::BadResponse);
                 }
                 let parsed = value.parse().map_err(|_| Failure::BadResponse)?;
-                if length
-                    .replace(parsed)
-                    .is_some_and(|earlier| earlier != parsed)
-                {
+                if length.replace(parsed).is_some_and(|earlier| earlier != parsed) {
                     return Err(Failure::BadResponse);
                 }
             } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
-                coding = tokens
-                    .next_back()
-                    .map(|last| last.eq_ignore_ascii_case("chunked"));
+                coding = tokens.next_back().map(|last| last.eq_ignore_ascii_case("chunked"));
             } else if header.name.eq_ignore_ascii_case("connection") {
                 for token in tokens {
                     if token.eq_ignore_ascii_case("close") {
                         self.keep_alive = false;
-                    } else if token.eq_ignore_ascii_case("keep-alive")
-                        && response.version == Some(0)
-                    {
+                    } else if token.eq_ignore_ascii_case("keep-alive") && response.version == Some(0) {
                         self.keep_alive = true;
                     }
                 }
@@ -182,11 +167,7 @@ impl Reply {
                     .and_then(|text| u64::from_str_radix(text, 16).ok())
                     .and_then(|size| size.checked_add(2))
                     .ok_or(Failure::BadResponse)?;
-                if size == 2 {
-                    Stage::Trailers
-                } else {
-                    Stage::Chunk(size)
-                }
+                if size == 2 { Stage::Trailers } else { Stage::Chunk(size) }
             }
         };
         self.partial.clear();
@@ -207,9 +188,7 @@ mod tests {
     /// Feeds `text` whole and byte by byte: both must agree.
     fn read(text: &str) -> Result<(bool, u16, bool), Failure> {
         let mut whole = Reply::default();
-        let at_once = whole
-            .feed(text.as_bytes())
-            .map(|done| (done, whole.status(), whole.keep_alive()));
+        let at_once = whole.feed(text.as_bytes()).map(|done| (done, whole.status(), whole.keep_alive()));
         let mut reply = Reply::default();
         let mut outcome = Ok(false);
         for byte in text.as_bytes() {
@@ -226,39 +205,21 @@ mod tests {
     #[test]
     fn every_framing_ends_where_it_should() {
         for (text, expected) in [
-            (
-                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-                (true, 200, true),
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok",
-                (false, 200, true),
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: Close\r\n\r\n",
-                (true, 200, false),
-            ),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", (true, 200, true)),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", (false, 200, true)),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: Close\r\n\r\n", (true, 200, false)),
             ("HTTP/1.1 204 No Content\r\n\r\n", (true, 204, true)),
             (
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nT: 1\r\n\r\n",
                 (true, 200, true),
             ),
-            (
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
-                (false, 200, true),
-            ),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", (false, 200, true)),
             (
                 "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 503 Busy\r\nContent-Length: 1\r\n\r\nx",
                 (true, 503, true),
             ),
-            (
-                "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx",
-                (true, 200, false),
-            ),
-            (
-                "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx",
-                (true, 200, true),
-            ),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", (true, 200, false)),
+            ("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx", (true, 200, true)),
             ("HTTP/1.1 200 OK\r\n\r\nuntil the end", (false, 200, false)),
         ] {
             assert_eq!(read(text), Ok(expected), "{text:?}");
@@ -290,10 +251,7 @@ mod tests {
         assert_eq!(reply.feed(b"HTTP/1.1 200 OK\r\n\r\nsome"), Ok(false));
         assert_eq!(reply.end(), Ok(()));
         let mut reply = Reply::default();
-        assert_eq!(
-            reply.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome"),
-            Ok(false)
-        );
+        assert_eq!(reply.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome"), Ok(false));
         assert_eq!(reply.end(), Err(Failure::ClosedEarly));
     }
 }

@@ -19,10 +19,7 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn new() -> Self {
         let stderr = io::stderr();
-        Self {
-            paint: Paint::for_stream(&stderr),
-            terminal: stderr.is_terminal(),
-        }
+        Self { paint: Paint::for_stream(&stderr), terminal: stderr.is_terminal() }
     }
 
     pub(super) fn every(&self) -> Duration {
@@ -67,11 +64,7 @@ impl Progress {
         let latency = current(count);
         let latency = match latency.count() {
             0 => String::new(),
-            _ => format!(
-                "  p50 {}  p99 {}",
-                short(latency.at(0.5)),
-                short(latency.at(0.99))
-            ),
+            _ => format!("  p50 {}  p99 {}", short(latency.at(0.5)), short(latency.at(0.99))),
         };
         format!(
             "{} {:>4}s  open {}  answered {}  {failures}{latency}",
@@ -85,11 +78,7 @@ impl Progress {
 
 /// The latency that matters now: of the paced requests, once there are any.
 fn current(count: &Count) -> &Latency {
-    if count.total.paced.count() > 0 {
-        &count.total.paced
-    } else {
-        &count.total.first
-    }
+    if count.total.paced.count() > 0 { &count.total.paced } else { &count.total.first }
 }
 
 /// The summary for people.
@@ -144,11 +133,7 @@ pub(super) fn summary(plan: &Plan, count: &Count, paint: Paint) -> String {
     } else {
         lines.push(paint.red(format!("{} failures", thousands(total.failed()))));
         for (name, failures) in &total.failures {
-            lines.push(format!(
-                "  {name:<16} {:>10}  {}",
-                thousands(*failures),
-                paint.dim(explain(name))
-            ));
+            lines.push(format!("  {name:<16} {:>10}  {}", thousands(*failures), paint.dim(explain(name))));
         }
     }
     lines.join("\n")
@@ -169,42 +154,27 @@ fn table(plan: &Plan, count: &Count, paint: Paint) -> Vec<String> {
     let names = QUANTILES.iter().map(|(name, _)| (*name).to_owned());
     let head = columns(names.chain(["max".to_owned()]));
     let mut lines = vec![paint.dim(format!("{:<9}{:>11}{head}", "latency", "count"))];
-    for (name, latency) in rows(plan, count)
-        .into_iter()
-        .filter(|(_, latency)| latency.count() > 0)
-    {
+    for (name, latency) in rows(plan, count).into_iter().filter(|(_, latency)| latency.count() > 0) {
         let values = QUANTILES.iter().map(|(_, quantile)| latency.at(*quantile));
         let values = columns(values.chain([latency.max()]).map(short));
-        lines.push(format!(
-            "{name:<9}{:>11}{values}",
-            thousands(latency.count())
-        ));
+        lines.push(format!("{name:<9}{:>11}{values}", thousands(latency.count())));
     }
     lines
 }
 
 fn columns(cells: impl Iterator<Item = String>) -> String {
-    cells
-        .map(|cell| format!("{cell:>10}"))
-        .collect::<Vec<_>>()
-        .concat()
+    cells.map(|cell| format!("{cell:>10}")).collect::<Vec<_>>().concat()
 }
 
 fn per_second(number: u64, duration: Duration) -> f64 {
-    if duration.is_zero() {
-        0.0
-    } else {
-        number as f64 / duration.as_secs_f64()
-    }
+    if duration.is_zero() { 0.0 } else { number as f64 / duration.as_secs_f64() }
 }
 
 /// The summary for programs.
 pub(super) fn json(plan: &Plan, count: &Count) -> Value {
     let total = &count.total;
-    let latency: Map<String, Value> = rows(plan, count)
-        .into_iter()
-        .map(|(name, latency)| (name.to_owned(), latency_json(latency)))
-        .collect();
+    let latency: Map<String, Value> =
+        rows(plan, count).into_iter().map(|(name, latency)| (name.to_owned(), latency_json(latency))).collect();
     json!({
         "url": plan.url,
         "address": plan.address,

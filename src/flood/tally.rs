@@ -53,9 +53,7 @@ impl Failure {
             Errno::ECONNREFUSED => Self::Refused,
             Errno::ECONNRESET | Errno::EPIPE | Errno::ECONNABORTED => Self::Reset,
             Errno::ETIMEDOUT => Self::ConnectTimeout,
-            Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::ENETDOWN | Errno::EHOSTDOWN => {
-                Self::Unreachable
-            }
+            Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::ENETDOWN | Errno::EHOSTDOWN => Self::Unreachable,
             Errno::EADDRNOTAVAIL | Errno::EADDRINUSE => Self::NoLocalPort,
             Errno::EMFILE | Errno::ENFILE => Self::NoDescriptor,
             Errno::ENOMEM | Errno::ENOBUFS => Self::NoMemory,
@@ -69,18 +67,14 @@ pub(super) fn explain(name: &str) -> &'static str {
     match name {
         "refused" => "nothing listens there, or the server turned the connection away",
         "reset" => "the server broke the connection off",
-        "connect_timeout" => {
-            "no answer to the connection attempt: accept queue full, or packets lost"
-        }
+        "connect_timeout" => "no answer to the connection attempt: accept queue full, or packets lost",
         "timeout" => "no complete answer in time",
         "closed_early" => "the server closed a connection that was still wanted",
         "bad_response" => "the answer was not valid HTTP/1.1",
         "status_408" => "the server gave up waiting for the request",
         "status_429" | "status_503" => "the server shed load",
         "unreachable" => "no route to the host",
-        "no_local_port" => {
-            "no free local port: widen net.ipv4.ip_local_port_range, wait a minute, or add --source"
-        }
+        "no_local_port" => "no free local port: widen net.ipv4.ip_local_port_range, wait a minute, or add --source",
         "no_descriptor" => "too many open files on this machine",
         "no_memory" => "this machine's kernel had no memory for another socket",
         "worker_lost" => "a client process died before it could report",
@@ -95,10 +89,7 @@ pub(super) struct Latency(Histogram<u64>);
 
 impl Default for Latency {
     fn default() -> Self {
-        Self(
-            Histogram::new_with_bounds(1, 3_600_000_000, 3)
-                .expect("the bounds are constant and valid"),
-        )
+        Self(Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("the bounds are constant and valid"))
     }
 }
 
@@ -137,9 +128,7 @@ impl Latency {
 impl Serialize for Latency {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(
-            self.0
-                .iter_recorded()
-                .map(|step| (step.value_iterated_to(), step.count_since_last_iteration())),
+            self.0.iter_recorded().map(|step| (step.value_iterated_to(), step.count_since_last_iteration())),
         )
     }
 }

@@ -28,11 +28,7 @@ impl FromStr for Target {
 
     /// Takes `http://host[:port][/path][?query]`; the scheme may be left out.
     fn from_str(text: &str) -> Result<Self, String> {
-        let full = if text.contains("://") {
-            text.to_owned()
-        } else {
-            format!("http://{text}")
-        };
+        let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let uri: Uri = full.parse().map_err(|error| format!("{error}"))?;
         if uri.scheme_str() != Some("http") {
             return Err("only http:// can be flooded (no TLS)".to_owned());
@@ -43,9 +39,7 @@ impl FromStr for Target {
         }
         let port = match authority.as_str().strip_prefix(authority.host()) {
             Some("") => 80,
-            _ => authority
-                .port_u16()
-                .ok_or("the port is not a number from 1 to 65535")?,
+            _ => authority.port_u16().ok_or("the port is not a number from 1 to 65535")?,
         };
         let host = authority.host().trim_matches(['[', ']']);
         if host.is_empty() || port == 0 {
@@ -55,9 +49,7 @@ impl FromStr for Target {
             authority: authority.to_string(),
             host: host.to_owned(),
             port,
-            path: uri
-                .path_and_query()
-                .map_or_else(|| "/".to_owned(), ToString::to_string),
+            path: uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
         })
     }
 }
@@ -83,16 +75,11 @@ impl Target {
             .collect();
         addresses.sort_by_key(|address| !(address.is_ipv4() && address.ip().is_loopback()));
         addresses.dedup();
-        let first = *addresses
-            .first()
-            .with_context(|| format!("{} has no address", self.host))?;
+        let first = *addresses.first().with_context(|| format!("{} has no address", self.host))?;
         if addresses.len() == 1 {
             return Ok(first);
         }
-        Ok(addresses
-            .into_iter()
-            .find(|address| TcpStream::connect_timeout(address, PROBE).is_ok())
-            .unwrap_or(first))
+        Ok(addresses.into_iter().find(|address| TcpStream::connect_timeout(address, PROBE).is_ok()).unwrap_or(first))
     }
 
     /// The request every connection sends, byte for byte.
@@ -117,18 +104,12 @@ mod tests {
     #[test]
     fn urls_are_taken_apart() {
         let plain = parse("http://127.0.0.1:8080/").unwrap();
-        assert_eq!(
-            (plain.host.as_str(), plain.port, plain.path.as_str()),
-            ("127.0.0.1", 8080, "/")
-        );
+        assert_eq!((plain.host.as_str(), plain.port, plain.path.as_str()), ("127.0.0.1", 8080, "/"));
         let short = parse("raspberrypi.local:8082").unwrap();
         assert_eq!(short.to_string(), "http://raspberrypi.local:8082/");
         let six = parse("http://[::1]:8080/a?b=c").unwrap();
         assert_eq!((six.host.as_str(), six.path.as_str()), ("::1", "/a?b=c"));
-        assert!(
-            six.request()
-                .starts_with("GET /a?b=c HTTP/1.1\r\nHost: [::1]:8080\r\n")
-        );
+        assert!(six.request().starts_with("GET /a?b=c HTTP/1.1\r\nHost: [::1]:8080\r\n"));
         assert_eq!(parse("http://pi").unwrap().port, 80);
         assert_eq!(parse("http://pi?x=1").unwrap().path, "/?x=1");
     }

@@ -47,8 +47,7 @@ impl Share {
     pub(super) fn paced_schedule(&self, start: Instant) -> impl Iterator<Item = Instant> + use<> {
         let phase = self.phase;
         self.rate.into_iter().flat_map(move |rate| {
-            (0_u64..)
-                .map(move |place| start + Duration::from_secs_f64((place as f64 + phase) / rate))
+            (0_u64..).map(move |place| start + Duration::from_secs_f64((place as f64 + phase) / rate))
         })
     }
 }
@@ -192,20 +191,12 @@ impl Worker {
     }
 
     /// A request has its answer (status, latency) or will never have one; `paced` is when it was due, if it was paced.
-    pub(super) fn request_done(
-        &self,
-        paced: Option<Instant>,
-        outcome: Result<(u16, Duration), Failure>,
-    ) {
+    pub(super) fn request_done(&self, paced: Option<Instant>, outcome: Result<(u16, Duration), Failure>) {
         let mut tally = self.tally.borrow_mut();
         match outcome {
             Ok((200..=299, latency)) => {
                 tally.answered += 1;
-                let histogram = if paced.is_some() {
-                    &mut tally.paced
-                } else {
-                    &mut tally.first
-                };
+                let histogram = if paced.is_some() { &mut tally.paced } else { &mut tally.first };
                 histogram.record(latency);
             }
             Ok((status, _)) => tally.fail(Failure::Status(status)),
