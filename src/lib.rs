@@ -19,5 +19,6 @@ pub mod flood;
 pub mod http;
 pub mod metrics;
 pub mod platform;
+pub mod pprof;
 pub mod terminal;
 pub mod throttle;
