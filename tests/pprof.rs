@@ -163,7 +163,7 @@ fn a_profile_names_the_function_and_the_thread_that_used_the_cpu() {
         }
     }
     assert!(on_candle * 10 > cpu * 8, "{on_candle} of {cpu} ns are the candle's");
-    assert!(on_candle > 300_000_000, "only {on_candle} ns");
+    assert!(on_candle > 100_000_000, "only {on_candle} ns");
 }
 
 #[test]
@@ -219,9 +219,9 @@ fn the_other_pages_are_text() {
     for name in ["VmRSS:", "Pss:", "Private_Dirty:"] {
         assert!(heap.contains(name), "{name} in {heap}");
     }
-    let (status, head, body) =
+    let (status, answer, body) =
         receive(send(address, "HEAD /debug/pprof/profile?seconds=300 HTTP/1.1\r\nHost: x\r\n\r\n"));
-    assert_eq!((status, body.len()), (200, 0), "{head}");
+    assert_eq!((status, body.len()), (200, 0), "{answer}");
 }
 
 #[test]

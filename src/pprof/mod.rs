@@ -9,6 +9,7 @@
 
 mod profile;
 mod sampler;
+mod symbols;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

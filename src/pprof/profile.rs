@@ -4,8 +4,9 @@
 //! as that file asks. Field numbers below are its.
 
 use std::collections::HashMap;
-use std::ffi::c_void;
 use std::io::{self, Write};
+use std::ops::Range;
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use flate2::Compression;
@@ -13,14 +14,15 @@ use flate2::write::GzEncoder;
 use procfs::process::{MMPermissions, MMapPath, Process};
 
 use super::sampler::{Samples, Stack};
+use super::symbols;
 
 /// The profile, ready to be sent.
 ///
 /// Two values per sample: how many, and the CPU time they stand for in nanoseconds. Each has its thread's name as the
-/// label `thread`. Functions are resolved as far as the running binary has symbols; the rest keeps its addresses and the
-/// binary's mapping, so that `go tool pprof UNSTRIPPED-BINARY PROFILE` can resolve it elsewhere.
+/// label `thread`. Functions are named as far as the running binary has symbols; the rest keeps its addresses and the
+/// binary's mapping, so that `go tool pprof UNSTRIPPED-BINARY PROFILE` can name it elsewhere.
 pub(super) fn encode(samples: &Samples) -> io::Result<Vec<u8>> {
-    let mut profile = Profile::new();
+    let mut profile = Profile::default();
     let interval = samples.interval().as_nanos() as u64;
     let cpu = [profile.strings.id("cpu"), profile.strings.id("nanoseconds")];
     let count = [profile.strings.id("samples"), profile.strings.id("count")];
@@ -30,7 +32,7 @@ pub(super) fn encode(samples: &Samples) -> io::Result<Vec<u8>> {
     for (stack, count) in &samples.stacks {
         profile.sample(stack, *count, interval);
     }
-    profile.mappings();
+    profile.mappings_and_locations();
     let started = samples.started.duration_since(UNIX_EPOCH).unwrap_or_default();
     profile.out.number(9, started.as_nanos() as u64);
     profile.out.number(10, samples.took.as_nanos() as u64);
@@ -45,49 +47,28 @@ pub(super) fn encode(samples: &Samples) -> io::Result<Vec<u8>> {
     gzip.finish()
 }
 
-/// A part of a file that is mapped to be executed.
-struct Mapping {
-    start: u64,
-    end: u64,
-    offset: u64,
-    file: String,
-    /// Whether any of its functions could be resolved.
-    resolved: bool,
-}
-
+#[derive(Default)]
 struct Profile {
     out: Message,
     strings: Strings,
-    mappings: Vec<Mapping>,
-    /// Address to location; the id is the address's place in the order of arrival, from 1.
-    locations: HashMap<usize, u64>,
-    functions: HashMap<(u64, u64), u64>,
+    /// Address to the id of its location.
+    locations: HashMap<u64, u64>,
+    /// Name to the id of its function.
+    functions: HashMap<u64, u64>,
+    /// Thread to its name.
     threads: HashMap<i32, u64>,
 }
 
 impl Profile {
-    fn new() -> Self {
-        Self {
-            out: Message::default(),
-            strings: Strings::default(),
-            mappings: executable_mappings(),
-            locations: HashMap::new(),
-            functions: HashMap::new(),
-            threads: HashMap::new(),
-        }
-    }
-
     fn sample(&mut self, stack: &Stack, count: u64, interval: u64) {
-        let mut locations = Vec::with_capacity(stack.frames.len());
-        for (place, &address) in stack.frames.iter().enumerate() {
-            // All but the innermost are return addresses: one less lies within the call.
-            locations.push(self.location(if place == 0 { address } else { address - 1 }));
-        }
         let label = self.strings.id("thread");
         let thread = self.thread(stack.thread);
         let mut sample = Message::default();
-        for location in locations {
-            sample.number(1, location);
+        for (place, &address) in stack.frames.iter().enumerate() {
+            // All but the innermost are return addresses: one less lies within the call.
+            let address = if place == 0 { address } else { address - 1 } as u64;
+            let next = self.locations.len() as u64 + 1;
+            sample.number(1, *self.locations.entry(address).or_insert(next));
         }
         sample.number(2, count);
         sample.number(2, count * interval);
@@ -103,51 +84,38 @@ impl Profile {
         })
     }
 
-    fn location(&mut self, address: usize) -> u64 {
-        if let Some(&id) = self.locations.get(&address) {
-            return id;
-        }
-        let id = self.locations.len() as u64 + 1;
-        self.locations.insert(address, id);
-        let mut lines = Vec::new();
-        // It takes one off as well, for return addresses.
-        backtrace::resolve((address + 1) as *mut c_void, |symbol| {
-            if let Some(name) = symbol.name() {
-                let file = symbol.filename().map(|file| file.display().to_string()).unwrap_or_default();
-                lines.push((format!("{name:#}"), file, u64::from(symbol.lineno().unwrap_or(0))));
+    fn mappings_and_locations(&mut self) {
+        let mut locations = std::mem::take(&mut self.locations);
+        for (place, mapping) in executable_mappings().into_iter().enumerate() {
+            let inside: Vec<_> = locations.extract_if(|address, _| mapping.addresses.contains(address)).collect();
+            let offsets = inside.iter().map(|(address, _)| mapping.offset_of(*address));
+            let names = symbols::resolve(mapping.to_open(), offsets);
+            let file = self.strings.id(&mapping.file);
+            let (number, resolved) = (place as u64 + 1, u64::from(!names.is_empty()));
+            let Range { start, end } = mapping.addresses;
+            let fields = [(1, number), (2, start), (3, end), (4, mapping.offset), (5, file), (7, resolved)];
+            self.out.message(3, &Message::of(&fields));
+            for (address, id) in inside {
+                let mut location = Message::of(&[(1, id), (2, number), (3, address)]);
+                if let Some(name) = names.get(&mapping.offset_of(address)) {
+                    location.message(4, &Message::of(&[(1, self.function(name))]));
+                }
+                self.out.message(4, &location);
             }
-        });
-        let lines: Vec<_> = lines.iter().map(|(name, file, line)| (self.function(name, file), *line)).collect();
-        let mapping = self.mappings.iter().position(|mapping| (mapping.start..mapping.end).contains(&(address as u64)));
-        if let Some(mapping) = mapping {
-            self.mappings[mapping].resolved |= !lines.is_empty();
         }
-        let mapping = mapping.map_or(0, |place| place as u64 + 1);
-        let mut location = Message::of(&[(1, id), (2, mapping), (3, address as u64)]);
-        for (function, line) in lines {
-            location.message(4, &Message::of(&[(1, function), (2, line)]));
+        // Outside every file: generated code, or the kernel's part of each process.
+        for (address, id) in locations {
+            self.out.message(4, &Message::of(&[(1, id), (3, address)]));
         }
-        self.out.message(4, &location);
-        id
     }
 
-    fn function(&mut self, name: &str, file: &str) -> u64 {
-        let key = (self.strings.id(name), self.strings.id(file));
+    fn function(&mut self, name: &str) -> u64 {
+        let name = self.strings.id(name);
         let next = self.functions.len() as u64 + 1;
-        *self.functions.entry(key).or_insert_with(|| {
-            let (name, file) = key;
-            self.out.message(5, &Message::of(&[(1, next), (2, name), (3, name), (4, file)]));
+        *self.functions.entry(name).or_insert_with(|| {
+            self.out.message(5, &Message::of(&[(1, next), (2, name), (3, name)]));
             next
         })
-    }
-
-    fn mappings(&mut self) {
-        for (place, mapping) in self.mappings.iter().enumerate() {
-            let file = self.strings.id(&mapping.file);
-            let (id, resolved) = (place as u64 + 1, u64::from(mapping.resolved));
-            let Mapping { start, end, offset, .. } = *mapping;
-            self.out.message(3, &Message::of(&[(1, id), (2, start), (3, end), (4, offset), (5, file), (7, resolved)]));
-        }
     }
 
     fn finish(mut self) -> Vec<u8> {
@@ -155,6 +123,25 @@ impl Profile {
             self.out.bytes(6, text.as_bytes());
         }
         self.out.0
+    }
+}
+
+/// A part of a file that is mapped to be executed.
+struct Mapping {
+    addresses: Range<u64>,
+    /// Of its first byte in the file.
+    offset: u64,
+    file: String,
+}
+
+impl Mapping {
+    fn offset_of(&self, address: u64) -> u64 {
+        address - self.addresses.start + self.offset
+    }
+
+    /// Where the file is: our own binary by a path that leads to it even when it has been replaced.
+    fn to_open(&self) -> &Path {
+        Path::new(if self.file == own_binary() { "/proc/self/exe" } else { &self.file })
     }
 }
 
@@ -167,18 +154,21 @@ fn executable_mappings() -> Vec<Mapping> {
     let mut mappings: Vec<_> = executable
         .filter_map(|map| match map.pathname {
             MMapPath::Path(path) => Some(Mapping {
-                start: map.address.0,
-                end: map.address.1,
+                addresses: map.address.0..map.address.1,
                 offset: map.offset,
                 file: path.display().to_string(),
-                resolved: false,
             }),
             _ => None,
         })
         .collect();
-    let own = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
+    let own = own_binary();
     mappings.sort_by_key(|mapping| mapping.file != own);
     mappings
+}
+
+/// As `/proc/self/maps` names it.
+fn own_binary() -> String {
+    std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default()
 }
 
 /// The string table: index 0 is the empty string.
@@ -272,6 +262,6 @@ mod tests {
         let mappings = executable_mappings();
         assert_eq!(mappings[0].file, std::env::current_exe().unwrap().display().to_string());
         let here = the_own_binary_is_the_first_mapping as *const () as u64;
-        assert!((mappings[0].start..mappings[0].end).contains(&here));
+        assert!(mappings[0].addresses.contains(&here));
     }
 }
