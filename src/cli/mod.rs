@@ -34,6 +34,7 @@ enum Command {
         /// The engine
         engine: EngineKind,
     },
+    Flood(fastgo::flood::FloodArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -48,6 +49,7 @@ impl Cli {
         match self.command.unwrap_or(Command::All { only: Vec::new() }) {
             Command::All { only } => all(&self.settings, &only),
             Command::Serve { engine } => serve::run(self.settings.resolve(engine, 0)?),
+            Command::Flood(args) => fastgo::flood::run(&args),
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Self::command(), "fastgo", &mut io::stdout());
                 Ok(ExitCode::SUCCESS)

@@ -30,6 +30,12 @@ pub(crate) fn run(mut config: Config) -> anyhow::Result<ExitCode> {
     let server = Arc::new(engine.start(Arc::clone(&app), listening)?);
     tell_start(&server, &clamps);
     notifier.ready(&app.metrics.read().status_line());
+    if let Some(address) = app.config.pprof {
+        let tasks = Arc::clone(&app);
+        let address =
+            fastgo::pprof::spawn(address, Arc::new(move || format!("{}\n", tasks.metrics.read().status_line())))?;
+        tracing::info!(event = "pprof", "profiles at http://{address}/debug/pprof/");
+    }
     watch(&server, &notifier)?;
     supervised::report_listening(server.local_addr());
     wait_for_end(signals, &notifier)?;

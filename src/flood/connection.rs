@@ -1,0 +1,140 @@
+//! The life of one connection: connect, ask, hold, ask again when it is its turn, until someone closes.
+//!
+//! A held connection owns its socket and a small task; all reading goes through one buffer per process.
+
+use std::future::pending;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Instant;
+
+use nix::sys::socket::{setsockopt, sockopt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout_at;
+
+use super::reply::Reply;
+use super::tally::Failure;
+use super::worker::{Turn, Worker};
+
+/// Why a connection is opened.
+pub(super) enum Reason {
+    /// It is one of the ramp's; due at this instant.
+    Ramp(Instant),
+    /// A paced request, due at this instant, found no connection left.
+    Paced(Instant),
+}
+
+/// Runs one connection to its end and counts what happens to it.
+pub(super) async fn run(worker: Rc<Worker>, source: Option<IpAddr>, reason: Reason) {
+    let (due, mut paced) = match reason {
+        Reason::Ramp(due) => (due, None),
+        Reason::Paced(due) => (due, Some(due)),
+    };
+    let mut ramp = paced.is_none().then(|| worker.settling());
+    let opened = timeout_at((due + worker.share.timeout).into(), connect(worker.share.address, source)).await;
+    let stream = match opened.unwrap_or(Err(Failure::ConnectTimeout)) {
+        Ok(stream) => stream,
+        Err(failure) => return worker.request_done(paced, Err(failure)),
+    };
+    let connected = Instant::now();
+    let _open = worker.opened(connected - due, paced.is_some());
+    let mut asked = paced.unwrap_or(connected);
+    loop {
+        let deadline = (asked + worker.share.timeout).into();
+        let exchange = timeout_at(deadline, exchange(&worker, &stream)).await;
+        let outcome = exchange.unwrap_or(Err(Failure::AnswerTimeout));
+        let keep_alive = matches!(outcome, Ok((_, true)));
+        let outcome = outcome.map(|(status, _)| status);
+        let usable = outcome.is_ok();
+        let latency = asked.elapsed();
+        worker.request_done(paced, outcome.map(|status| (status, latency)));
+        drop(ramp.take());
+        if !keep_alive {
+            if usable {
+                worker.lost(Failure::ClosedEarly);
+            }
+            return;
+        }
+        match hold(&worker, &stream).await {
+            Ok(due) => {
+                paced = Some(due);
+                asked = due;
+            }
+            Err(failure) => return worker.lost(failure),
+        }
+    }
+}
+
+async fn connect(address: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, Failure> {
+    let attempt = async {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if let Some(source) = source {
+            // The kernel then picks the port at connect time, when it knows the whole four-tuple (ip(7)).
+            setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
+            socket.bind(SocketAddr::new(source, 0))?;
+        }
+        socket.connect(address).await
+    };
+    attempt.await.map_err(|error: io::Error| Failure::from_io(&error))
+}
+
+/// Sends the request and reads its answer; the status, and whether the connection may go on.
+async fn exchange(worker: &Worker, stream: &TcpStream) -> Result<(u16, bool), Failure> {
+    let mut unsent = worker.share.request.as_bytes();
+    while !unsent.is_empty() {
+        match stream.try_write(unsent) {
+            Ok(sent) => unsent = &unsent[sent..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                stream.writable().await.map_err(|error| Failure::from_io(&error))?;
+            }
+            Err(error) => return Err(Failure::from_io(&error)),
+        }
+    }
+    let mut reply = Reply::default();
+    loop {
+        let ended = read(worker, stream, |bytes| match bytes {
+            [] => reply.end().map(|()| true),
+            bytes => reply.feed(bytes),
+        });
+        if ended.await? {
+            return Ok((reply.status(), reply.keep_alive()));
+        }
+    }
+}
+
+/// Keeps an idle connection until its next paced request is due.
+async fn hold(worker: &Worker, stream: &TcpStream) -> Result<Instant, Failure> {
+    let turn = async {
+        match worker.next_turn() {
+            Turn::Now(due) => due,
+            Turn::Later(due) => due.await.expect("the worker outlives its connections"),
+            Turn::Never => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        due = turn => Ok(due),
+        // Whatever the server says unasked, it says before it closes.
+        failure = read(worker, stream, |_| Err(Failure::ClosedEarly)) => failure,
+    }
+}
+
+/// Hands the next bytes that arrive (none: end of stream) to `take`, through the shared buffer.
+async fn read<T>(
+    worker: &Worker,
+    stream: &TcpStream,
+    mut take: impl FnMut(&[u8]) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    loop {
+        stream.readable().await.map_err(|error| Failure::from_io(&error))?;
+        let mut buffer = worker.buffer.borrow_mut();
+        match stream.try_read(&mut buffer) {
+            Ok(length) => {
+                worker.received(length);
+                return take(&buffer[..length]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(Failure::from_io(&error)),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! One client process's share of the flood: which connections are open, whose turn it is, and the running count.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, oneshot};
+
+use super::connection::{self, Reason};
+use super::tally::{Failure, Tally};
+
+/// A paced request sent later than this is this client's own lateness, and counted as such.
+const LATE: Duration = Duration::from_millis(10);
+
+/// Enough for any head and for a good piece of a body; one per process.
+const BUFFER: usize = 64 * 1024;
+
+/// What one process is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Share {
+    pub(super) address: SocketAddr,
+    /// The request, byte for byte.
+    pub(super) request: String,
+    pub(super) connections: usize,
+    pub(super) ramp: Duration,
+    /// Requests a second during the hold.
+    pub(super) rate: Option<f64>,
+    /// Where this process's instants lie between those of the others: 0 up to, not including, 1.
+    pub(super) phase: f64,
+    /// Local addresses, used in turn; empty: the kernel's choice.
+    pub(super) sources: Vec<IpAddr>,
+    /// For a connection attempt, and for a request from the instant it was due.
+    pub(super) timeout: Duration,
+}
+
+impl Share {
+    /// When each connection is due.
+    pub(super) fn ramp_schedule(&self, start: Instant) -> impl Iterator<Item = Instant> + use<> {
+        let (ramp, phase, count) = (self.ramp, self.phase, self.connections);
+        (0..count).map(move |place| start + ramp.mul_f64((place as f64 + phase) / count as f64))
+    }
+
+    /// When each paced request is due, without end; nothing without a rate.
+    pub(super) fn paced_schedule(&self, start: Instant) -> impl Iterator<Item = Instant> + use<> {
+        let phase = self.phase;
+        self.rate.into_iter().flat_map(move |rate| {
+            (0_u64..).map(move |place| start + Duration::from_secs_f64((place as f64 + phase) / rate))
+        })
+    }
+}
+
+/// What an idle connection does next.
+pub(super) enum Turn {
+    /// A request that was due at this instant is waiting.
+    Now(Instant),
+    /// Wait for one.
+    Later(oneshot::Receiver<Instant>),
+    /// Nothing but holding.
+    Never,
+}
+
+/// Shared by the connections of one process, all of which run on its one thread.
+pub(super) struct Worker {
+    pub(super) share: Share,
+    /// What arrived last; its content is used before the next await.
+    pub(super) buffer: RefCell<Box<[u8]>>,
+    /// Told when the ramp has settled, and when no paced request is outstanding any more.
+    pub(super) changed: Notify,
+    /// What happened since it was last taken.
+    tally: RefCell<Tally>,
+    /// Connections established and not closed.
+    open: Cell<usize>,
+    /// Connection tasks, those still connecting included.
+    live: Cell<usize>,
+    /// Connections ever begun: decides the next one's source address.
+    begun: Cell<usize>,
+    /// The ramp's connections begun so far, and those that have had their first answer or failed.
+    ramped: Cell<usize>,
+    settled: Cell<usize>,
+    /// Paced requests issued and not done.
+    outstanding: Cell<usize>,
+    /// Connections that wait for their turn, the longest idle first.
+    idle: RefCell<VecDeque<oneshot::Sender<Instant>>>,
+    /// Paced requests that wait for a connection, with the instant they were due.
+    waiting: RefCell<VecDeque<Instant>>,
+}
+
+impl Worker {
+    pub(super) fn new(share: Share) -> Self {
+        Self {
+            share,
+            buffer: RefCell::new(vec![0; BUFFER].into_boxed_slice()),
+            changed: Notify::new(),
+            tally: RefCell::default(),
+            open: Cell::new(0),
+            live: Cell::new(0),
+            begun: Cell::new(0),
+            ramped: Cell::new(0),
+            settled: Cell::new(0),
+            outstanding: Cell::new(0),
+            idle: RefCell::default(),
+            waiting: RefCell::default(),
+        }
+    }
+
+    /// Begins one of the ramp's connections.
+    pub(super) fn ramp(self: &Rc<Self>, due: Instant) {
+        add(&self.ramped, 1);
+        self.begin(Reason::Ramp(due));
+    }
+
+    /// Issues one paced request: to the connection idle for longest, or a new one in place of one lost, or it waits.
+    pub(super) fn issue(self: &Rc<Self>, due: Instant) {
+        add(&self.outstanding, 1);
+        if due.elapsed() > LATE {
+            self.tally.borrow_mut().late += 1;
+        }
+        loop {
+            let next = self.idle.borrow_mut().pop_front();
+            match next.map(|idle| idle.send(due)) {
+                Some(Ok(())) => return,
+                Some(Err(_closed)) => {}
+                None => break,
+            }
+        }
+        if self.live.get() < self.share.connections {
+            self.begin(Reason::Paced(due));
+        } else {
+            self.waiting.borrow_mut().push_back(due);
+        }
+    }
+
+    fn begin(self: &Rc<Self>, reason: Reason) {
+        add(&self.live, 1);
+        let sources = &self.share.sources;
+        let source = (!sources.is_empty()).then(|| sources[self.begun.get() % sources.len()]);
+        add(&self.begun, 1);
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            connection::run(Rc::clone(&worker), source, reason).await;
+            worker.live.set(worker.live.get() - 1);
+            if let Some(due) = worker.next_waiting() {
+                worker.begin(Reason::Paced(due));
+            }
+        });
+    }
+
+    /// What the connection that has just become idle is to do.
+    pub(super) fn next_turn(&self) -> Turn {
+        if self.share.rate.is_none() {
+            return Turn::Never;
+        }
+        if let Some(due) = self.next_waiting() {
+            return Turn::Now(due);
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.idle.borrow_mut().push_back(sender);
+        Turn::Later(receiver)
+    }
+
+    /// The paced request that has waited longest and may still be answered in time.
+    fn next_waiting(&self) -> Option<Instant> {
+        loop {
+            let due = self.waiting.borrow_mut().pop_front()?;
+            if due.elapsed() < self.share.timeout {
+                return Some(due);
+            }
+            self.request_done(Some(due), Err(Failure::AnswerTimeout));
+        }
+    }
+
+    /// A connection is established, `after` it was due.
+    pub(super) fn opened(&self, after: Duration, replacement: bool) -> Falling<'_> {
+        let mut tally = self.tally.borrow_mut();
+        if replacement {
+            tally.replaced += 1;
+        } else {
+            tally.connected += 1;
+            tally.connect.record(after);
+        }
+        add(&self.open, 1);
+        Falling(&self.open)
+    }
+
+    /// While this lives, the ramp is waiting for the first answer of the connection that holds it.
+    pub(super) fn settling(&self) -> Settling<'_> {
+        Settling(self)
+    }
+
+    /// A request has its answer (status, latency) or will never have one; `paced` is when it was due, if it was paced.
+    pub(super) fn request_done(&self, paced: Option<Instant>, outcome: Result<(u16, Duration), Failure>) {
+        let mut tally = self.tally.borrow_mut();
+        match outcome {
+            Ok((200..=299, latency)) => {
+                tally.answered += 1;
+                let histogram = if paced.is_some() { &mut tally.paced } else { &mut tally.first };
+                histogram.record(latency);
+            }
+            Ok((status, _)) => tally.fail(Failure::Status(status)),
+            Err(failure) => tally.fail(failure),
+        }
+        if paced.is_some() {
+            self.outstanding.set(self.outstanding.get() - 1);
+            if self.outstanding.get() == 0 {
+                self.changed.notify_one();
+            }
+        }
+    }
+
+    /// A connection ended while idle. Paced requests open another when they need it; without them it should have held.
+    pub(super) fn lost(&self, failure: Failure) {
+        if self.share.rate.is_none() {
+            self.tally.borrow_mut().fail(failure);
+        }
+    }
+
+    pub(super) fn received(&self, bytes: usize) {
+        self.tally.borrow_mut().bytes += bytes as u64;
+    }
+
+    /// What was counted since the last call.
+    pub(super) fn take_tally(&self) -> Tally {
+        self.tally.take()
+    }
+
+    pub(super) fn open(&self) -> usize {
+        self.open.get()
+    }
+
+    /// Requests begun and neither answered nor failed.
+    pub(super) fn unfinished(&self) -> usize {
+        self.ramped.get() - self.settled.get() + self.outstanding.get()
+    }
+
+    /// Whether every connection of the ramp has had its first answer or failed.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled.get() == self.share.connections
+    }
+}
+
+/// Takes one off a gauge when it goes.
+pub(super) struct Falling<'a>(&'a Cell<usize>);
+
+impl Drop for Falling<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// See [`Worker::settling`].
+pub(super) struct Settling<'a>(&'a Worker);
+
+impl Drop for Settling<'_> {
+    fn drop(&mut self) {
+        add(&self.0.settled, 1);
+        if self.0.is_settled() {
+            self.0.changed.notify_one();
+        }
+    }
+}
+
+fn add(cell: &Cell<usize>, count: usize) {
+    cell.set(cell.get() + count);
+}
