@@ -70,9 +70,12 @@ fn history_comes_at_once_and_then_a_sample_a_second() {
     every_engine(|engine| {
         let server = Server::start(engine, &[]);
         let began = Instant::now();
+        for _ in 0..10 {
+            history(&mut subscribe(&server, ""));
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "they waited for a sample each: {:?}", began.elapsed());
         let mut client = subscribe(&server, "");
         let (samples, first) = history(&mut client);
-        assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
         assert_eq!(first.retry, Some(2000));
         for sample in &samples {
             assert_eq!(sample["server_type"], engine);
@@ -87,7 +90,7 @@ fn history_comes_at_once_and_then_a_sample_a_second() {
             last = id;
             let sample = event.json();
             assert_eq!(sample["server_type"], engine);
-            assert_eq!(sample["sse_subscribers"], 1, "{sample:#}");
+            assert!(sample["sse_subscribers"].as_u64() >= Some(1), "{sample:#}");
             assert!(sample["pi"].is_object() && sample["latency_ms"]["p99"].is_number(), "{sample:#}");
         }
         let elapsed = began.elapsed();

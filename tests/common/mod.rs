@@ -15,7 +15,7 @@ pub(crate) use server::{Server, listening_address};
 pub(crate) const ENGINES: [&str; 3] = ["worker-pool", "may", "hyper"];
 
 /// How long anything may take that should happen at once. Long, because the machine may be small and busy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs `body` for every engine, side by side, and fails if any of them failed. `FASTGO_TEST_ENGINES=may` narrows it to
 /// the engines listed.

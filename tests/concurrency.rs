@@ -1,0 +1,109 @@
+//! Many at once: nobody is forgotten, nobody gets another's answer, and busy work leaves room for the rest.
+
+mod common;
+
+use common::{Client, Random, Server, every_engine};
+
+#[test]
+fn two_thousand_requests_at_once_are_all_answered() {
+    const REQUESTS: usize = 2000;
+    every_engine(|engine| {
+        // Only the pool needs a worker for each request in flight; elsewhere these are threads.
+        let workers = if engine == "worker-pool" { "1000" } else { "2" };
+        let server = Server::start(engine, &[("WORK", "sleep:3s"), ("WORKERS", workers)]);
+        let mut clients: Vec<Client> = (0..REQUESTS).map(|_| server.connect()).collect();
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.send(format!("GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: {number}\r\n\r\n"));
+        }
+        server.wait_for_metrics("all to be admitted", |metrics| metrics["total_requests"] == REQUESTS);
+        for (number, client) in clients.iter_mut().enumerate() {
+            let response = client.response().expect(200);
+            assert_eq!(response.header("x-request-id"), Some(number.to_string().as_str()));
+        }
+        let metrics = server.metrics();
+        assert_eq!(metrics["completed_requests"], REQUESTS, "{metrics:#}");
+    });
+}
+
+/// Answers on many connections at once, of every kind and in every order, in pieces: each must get its own.
+#[test]
+fn answers_are_never_mixed_up() {
+    every_engine(|engine| {
+        let server = Server::start(engine, &[("WORK", "sleep:1ms"), ("WORKERS", "4")]);
+        std::thread::scope(|scope| {
+            for thread in 0..16 {
+                let server = &server;
+                scope.spawn(move || {
+                    let mut random = Random::new(thread);
+                    let mut client = server.connect();
+                    for number in 0..80 {
+                        ask_something(&mut client, &mut random, &format!("{thread}-{number}"));
+                    }
+                });
+            }
+        });
+        let metrics = server.metrics();
+        assert_eq!(metrics["in_flight_requests"], 0, "{metrics:#}");
+        assert_eq!(metrics["responses"]["5xx"], 0, "{metrics:#}");
+    });
+}
+
+/// One request of a kind that `random` chooses, and a look at whether the answer belongs to it.
+fn ask_something(client: &mut Client, random: &mut Random, id: &str) {
+    let content = format!("[\"{id}\",\"{}\"]", "x".repeat(random.below(3000)));
+    let head = |line: &str| format!("{line} HTTP/1.1\r\nHost: a\r\nX-Request-ID: {id}\r\n");
+    let kind = random.below(6);
+    let request = match kind {
+        0 => head("GET /") + "\r\n",
+        1 => head("POST /") + &format!("Content-Length: {}\r\n\r\n{content}", content.len()),
+        2 => {
+            head("POST /") + &format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{content}\r\n0\r\n\r\n", content.len())
+        }
+        3 => head("HEAD /") + "\r\n",
+        4 => head("GET /nope") + "\r\n",
+        _ => head("GET /dashboard") + "\r\n",
+    };
+    let (first, second) = request.split_at(random.below(request.len()));
+    client.send(first);
+    client.send(second);
+    let response = if kind == 3 { client.head_response() } else { client.response() };
+    match kind {
+        0..=3 => {
+            assert_eq!(response.header("x-request-id"), Some(id), "{response:?}");
+            let response = response.expect(200);
+            if kind != 3 {
+                let body = response.json();
+                assert_eq!(body["request_id"], id);
+                let received = body["received_bytes"].as_u64();
+                assert_eq!(received, (kind != 0).then_some(content.len() as u64));
+            }
+        }
+        4 => drop(response.expect_error(404)),
+        _ => assert_eq!(response.expect(200).header("content-type"), Some("text/html; charset=utf-8")),
+    }
+}
+
+#[test]
+fn cpu_work_burns_cpu_and_leaves_room_for_the_rest() {
+    const REQUESTS: usize = 4;
+    every_engine(|engine| {
+        let settings = [("WORK", "cpu:400ms"), ("WORKERS", "2"), ("READ_TIMEOUT", "60s"), ("WRITE_TIMEOUT", "60s")];
+        let server = Server::start(engine, &settings);
+        let mut watcher = server.connect();
+        watcher.get("/health", "").expect(200);
+        let before = server.cpu_seconds();
+        let mut clients: Vec<Client> = (0..REQUESTS).map(|_| server.connect()).collect();
+        for client in &mut clients {
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        }
+        // All threads are busy, and yet this is answered before any of the work is done.
+        watcher.get("/health", "").expect(200);
+        let metrics = watcher.get("/metrics", "").json();
+        assert_eq!(metrics["completed_requests"], 0, "nothing else was served meanwhile: {metrics:#}");
+        for client in &mut clients {
+            client.response().expect(200);
+        }
+        let used = server.cpu_seconds() - before;
+        assert!((1.5..6.0).contains(&used), "{REQUESTS} × 400 ms of CPU took {used} s");
+    });
+}
