@@ -37,11 +37,15 @@ within() {
 contains() { grep -qF -- "$2" <<<"$1" || { printf '%s\n' "$1" | tail -n 20; return 1; }; }
 get() { curl -sS --max-time 20 "http://127.0.0.1:$1"; }
 healthy() { contains "$(get "$1/health")" '"healthy"'; }
-active() { systemctl is-active --quiet "fastgo@$1.service"; }
 property() { systemctl show --property "$2" --value "fastgo@$1.service"; }
+active() { [ "$(property "$1" ActiveState)" = active ]; }
 pid() { property "$1" MainPID; }
 # Another process than PID $2 serves engine $1.
-replaced() { active "$1" && [ "$(pid "$1")" != "$2" ] && [ "$(pid "$1")" != 0 ]; }
+replaced() {
+    local state
+    state=$(systemctl show --property ActiveState,MainPID "fastgo@$1.service")
+    grep -qx ActiveState=active <<<"$state" && ! grep -qxE "MainPID=($2|0)" <<<"$state"
+}
 
 # A client of its own for the ports given, until unload, which leaves its counts in $answered, $refused, $lost, ...
 load() {

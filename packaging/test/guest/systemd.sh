@@ -3,21 +3,18 @@
 engines='worker-pool may hyper'
 declare -A port=([worker-pool]=8080 [may]=8081 [hyper]=8082)
 
-journal_has() { [ -n "$(journalctl -q -t fastgo "$@" --no-pager)" ]; }
-no_colour() { ! journalctl -q -t fastgo --no-pager -o cat --all | grep -q $'\e'; }
+journal_has() { [ -n "$(journalctl -q -t fastgo "$@" --no-pager -o cat)" ]; }
 
 test_journal() {
     local engine
     for engine in $engines; do
-        check "$engine: journal entries carry FASTGO_ENGINE and FASTGO_EVENT" \
-            contains "$(journalctl -q -t fastgo "FASTGO_ENGINE=$engine" -o export)" FASTGO_EVENT=
+        check "$engine: the journal has FASTGO_ENGINE, FASTGO_EVENT and a priority" \
+            journal_has "FASTGO_ENGINE=$engine" FASTGO_EVENT=listening PRIORITY=6
         check "$engine: the journal names its address" \
             contains "$(journalctl -q -t fastgo "FASTGO_ENGINE=$engine" -o cat)" ":${port[$engine]}"
     done
-    check "no warning on a quiet start" \
-        eval '! journalctl -q -t fastgo -p warning --no-pager | grep .'
-    check "entries have priorities" journal_has PRIORITY=6
-    check "no colour codes" no_colour
+    check "no error on start" eval '! journal_has -p err'
+    check "no colour codes" eval '! journalctl -q -t fastgo -o cat --all | grep $'"'\e'"
 }
 
 # The exposure of unit $1, as systemd-analyze puts it, is at most $2.
@@ -54,18 +51,28 @@ test_board() {
 }
 contains_throttled() { contains "$(get 8080/metrics)" '"bits":327685'; }
 
-# Every engine is disturbed by COMMAND ENGINE at the same time, under load; each must come back within $1 seconds.
+microseconds() { sed 's/\.\([0-9]*\).*/\10000/' /proc/uptime; } # since boot
+# Engine $1 was ready again within $2 seconds of time $3, by the service manager's clock: that of the guest's shell is slow.
+ready_again() {
+    local took=$(($(property "$1" ActiveEnterTimestampMonotonic) - $3))
+    echo "   # $1: ready again after $((took / 1000)) ms" >&3
+    [ $took -gt 0 ] && [ $took -le $(($2 * 1000000)) ]
+}
+
+# survives SECONDS WHAT COMMAND: COMMAND ENGINE disturbs every engine, under load; each must be back within SECONDS.
 survives() {
-    local limit=$1 what=$2 disturb=$3 engine started
-    declare -A before
+    local limit=$1 what=$2 disturb=$3 engine
+    declare -A before since
     for engine in $engines; do before[$engine]=$(pid "$engine"); done
     load "${port[@]}"
-    started=$SECONDS
-    for engine in $engines; do $disturb "$engine"; done
     for engine in $engines; do
-        check "$engine: $what: restarted within $limit s" within $limit replaced "$engine" "${before[$engine]}"
-        echo "   # after $((SECONDS - started)) s"
-        check "$engine: $what: healthy" within 15 healthy "${port[$engine]}"
+        since[$engine]=$(microseconds)
+        $disturb "$engine"
+    done
+    for engine in $engines; do
+        check "$engine: $what: another process serves" within 60 replaced "$engine" "${before[$engine]}"
+        check "$engine: $what: ready again within $limit s" ready_again "$engine" "$limit" "${since[$engine]}"
+        check "$engine: $what: healthy" within 20 healthy "${port[$engine]}"
     done
     unload
     # Each of the two clients of each engine may lose what it was being answered when the process died.
@@ -73,7 +80,7 @@ survives() {
 }
 
 kill_hard() { kill -9 "$(pid "$1")"; }
-test_kill() { survives 10 "kill -9" kill_hard; }
+test_kill() { survives 5 "kill -9" kill_hard; }
 
 test_restart() {
     local engine
