@@ -123,8 +123,9 @@ mod tests {
     fn counts_descriptors() {
         let held: Vec<_> = (0..200).map(|_| fs::File::open("/dev/null").unwrap()).collect();
         assert!(collect().open_fds > held.len() as u64);
-        // Other tests of this process open and close files meanwhile.
-        assert!((0..1000).any(|_| collect().open_fds == list_descriptors()));
+        // Other tests of this process open and close files meanwhile, and each thread that waits in accept(2) has reserved
+        // a descriptor, which the kernel counts and does not list.
+        assert!((0..1000).any(|_| collect().open_fds.abs_diff(list_descriptors()) < 50));
     }
 
     #[test]
