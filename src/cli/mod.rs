@@ -1,15 +1,17 @@
 //! The commands and what each of them starts.
 
 mod serve;
+mod summary;
 
 use std::io;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
-use fastgo::config::{BadSettings, EngineKind, Settings};
+use fastgo::config::{BadSettings, Config, EngineKind, Settings};
 use fastgo::daemon::logging;
 use fastgo::daemon::supervisor::{self, Child};
+use fastgo::engine::capacity;
 
 /// Three HTTP concurrency models side by side, with a live dashboard.
 #[derive(Debug, Parser)]
@@ -74,17 +76,26 @@ pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
 }
 
 fn all(settings: &Settings, only: &[EngineKind]) -> anyhow::Result<ExitCode> {
-    let mut children = Vec::new();
-    let mut log = String::new();
-    for (position, engine) in EngineKind::ALL.into_iter().enumerate() {
-        // Every engine's settings are checked here, so that all bad values are told once.
-        let config = settings.resolve(engine, position as u16)?;
-        log.clone_from(&config.log);
+    let startable = only.iter().all(|engine| EngineKind::ALL.contains(engine));
+    anyhow::ensure!(startable, BadSettings::one("--only: all does not start stock-may; fastgo serve stock-may does"));
+    let mut configs = Vec::new();
+    // The last one first: it alone may find no room for its port, so its bad values are those of all.
+    for (position, engine) in EngineKind::ALL.into_iter().enumerate().rev() {
         if only.is_empty() || only.contains(&engine) {
-            children.push(Child { engine: engine.name(), port: config.address.port(), args: settings.to_args() });
+            configs.insert(0, settings.resolve(engine, position as u16)?);
         }
     }
-    logging::init(&log, None)?;
-    anyhow::ensure!(!children.is_empty(), BadSettings::one("--only: none of these engines is one that all starts"));
+    let child =
+        |config: &Config| Child { engine: config.engine.name(), port: config.address.port(), args: settings.to_args() };
+    let children = configs.iter().map(child).collect();
+    // What is told here is not told again by each of them.
+    if let Some(config) = configs.first_mut() {
+        logging::init_supervisor(config.log.clone())?;
+        for clamp in capacity::clamp(config) {
+            tracing::warn!(event = "clamp", "{clamp}");
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        tracing::info!(event = "start", "version {version}, {}", summary::of_limits(config));
+    }
     supervisor::run(children)
 }

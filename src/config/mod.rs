@@ -8,9 +8,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZero;
 use std::time::Duration;
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
 use crate::http::Limits;
 pub use values::Work;
-use values::{Problems, bytes, duration};
+use values::{Problems, bytes, duration, log_filter};
 
 /// Which engine serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -127,8 +129,8 @@ pub struct Config {
     pub limits: Limits,
     /// What a request to `/` costs.
     pub work: Work,
-    /// Filter for log records.
-    pub log: String,
+    /// Which log records are written.
+    pub log: Targets,
     /// Between METRICS log lines; zero for none.
     pub metrics_log_interval: Duration,
     /// Where profiles are served, if they are.
@@ -213,22 +215,7 @@ impl Settings {
         let day = Duration::from_secs(86_400);
         let timeouts = Duration::from_millis(1)..=day;
 
-        let port = problems.number("--port", self.port.as_deref(), engine.default_port().into(), 0..=65_535) as u16;
-        let port = if given(self.port.as_deref()).is_some() && port != 0 {
-            port.checked_add(position).unwrap_or_else(|| {
-                problems.add("--port", self.port.as_deref(), "leaves no room for the ports after it");
-                port
-            })
-        } else {
-            port
-        };
-        let bind = problems.parse(
-            "--bind",
-            self.bind.as_deref(),
-            || default_bind(engine),
-            "an IP address",
-            |text| text.parse::<IpAddr>().ok(),
-        );
+        let address = self.address(engine, position, &mut problems);
         let workers =
             problems.number("--workers", self.workers.as_deref(), if pooled { cores * 2 } else { cores }, 1..=1024);
         let queue_size = problems.number("--queue-size", self.queue_size.as_deref(), 10_000, 1..=1_000_000);
@@ -279,6 +266,13 @@ impl Settings {
             "none, sleep:DURATION or cpu:DURATION up to 1h",
             Work::parse,
         );
+        let log = problems.parse(
+            "--log",
+            self.log.as_deref(),
+            || Targets::new().with_default(LevelFilter::INFO),
+            "off, error, warn, info, debug, trace or target=level, with commas between several",
+            log_filter,
+        );
         let pprof = problems.parse(
             "--pprof",
             self.pprof.as_deref(),
@@ -293,7 +287,7 @@ impl Settings {
         problems.finish()?;
         Ok(Config {
             engine,
-            address: SocketAddr::new(bind, port),
+            address,
             workers,
             queue_size: if pooled { queue_size } else { 0 },
             max_connections,
@@ -303,11 +297,36 @@ impl Settings {
             shutdown_timeout,
             limits: Limits { max_head_bytes: max_header_bytes as usize, max_body_bytes },
             work,
-            log: given(self.log.as_deref()).unwrap_or("info").to_owned(),
+            log,
             metrics_log_interval,
             peers: peers(),
             pprof: pprof.then(|| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 6060 + engine.default_port() - 8080)),
         })
+    }
+
+    fn address(&self, engine: EngineKind, position: u16, problems: &mut Problems) -> SocketAddr {
+        let confined = engine == EngineKind::StockMay;
+        let port = problems.number("--port", self.port.as_deref(), engine.default_port().into(), 0..=65_535) as u16;
+        let port = if given(self.port.as_deref()).is_some() && port != 0 {
+            port.checked_add(position).unwrap_or_else(|| {
+                problems.add("--port", self.port.as_deref(), "leaves no room for the ports after it");
+                port
+            })
+        } else {
+            port
+        };
+        let bind = problems.parse(
+            "--bind",
+            self.bind.as_deref(),
+            || default_bind(engine),
+            if confined {
+                "an address of loopback: may_minihttp as published has no limits and no timeouts"
+            } else {
+                "an IP address"
+            },
+            |text| text.parse::<IpAddr>().ok().filter(|ip| !confined || ip.is_loopback()),
+        );
+        SocketAddr::new(bind, port)
     }
 }
 
@@ -330,10 +349,6 @@ fn default_bind(engine: EngineKind) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn some(text: &str) -> Option<String> {
-        Some(text.to_owned())
-    }
-
     #[test]
     fn defaults_are_the_contract() {
         let config = Settings::default().resolve(EngineKind::WorkerPool, 0).unwrap();
@@ -349,25 +364,35 @@ mod tests {
     #[test]
     fn all_bad_values_are_reported_together() {
         let settings = Settings {
-            port: some("65536"),
-            workers: some("0"),
-            read_timeout: some("soon"),
-            max_body_bytes: some("-1"),
-            work: some("nap"),
+            port: Some("65536".into()),
+            workers: Some("0".into()),
+            read_timeout: Some("soon".into()),
+            max_body_bytes: Some("-1".into()),
+            work: Some("nap".into()),
+            log: Some("inof".into()),
             ..Settings::default()
         };
         let report = settings.resolve(EngineKind::May, 0).unwrap_err().to_string();
-        for flag in ["--port", "--workers", "--read-timeout", "--max-body-bytes", "--work"] {
+        for flag in ["--port", "--workers", "--read-timeout", "--max-body-bytes", "--work", "--log"] {
             assert!(report.contains(flag), "{flag} in {report}");
         }
-        assert_eq!(report.lines().count(), 5);
+        assert_eq!(report.lines().count(), 6);
+    }
+
+    #[test]
+    fn the_published_crate_stays_on_loopback() {
+        let on = |bind: &str| {
+            Settings { bind: Some(bind.to_owned()), ..Settings::default() }.resolve(EngineKind::StockMay, 0)
+        };
+        assert!(on("::1").is_ok());
+        assert!(on("0.0.0.0").unwrap_err().to_string().contains("loopback"));
     }
 
     #[test]
     fn empty_values_count_as_absent_and_a_port_is_counted_from() {
-        let settings = Settings { port: some("3000"), workers: some(" "), ..Settings::default() };
+        let settings = Settings { port: Some("3000".into()), workers: Some(" ".into()), ..Settings::default() };
         assert_eq!(settings.resolve(EngineKind::Hyper, 2).unwrap().address.port(), 3002);
-        let settings = Settings { port: some("65535"), ..Settings::default() };
+        let settings = Settings { port: Some("65535".into()), ..Settings::default() };
         assert!(settings.resolve(EngineKind::Hyper, 2).is_err());
     }
 }

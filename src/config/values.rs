@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
 use super::{BadSettings, given};
 
 /// What a request to `/` costs.
@@ -53,6 +55,16 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 /// `16KiB`, `1MiB`, `4096`.
 pub(super) fn bytes(text: &str) -> Option<u64> {
     text.parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64())
+}
+
+/// `info`, `warn,fastgo=debug` and the like: a level for everything, and levels for targets by their prefix.
+pub(super) fn log_filter(text: &str) -> Option<Targets> {
+    // `Targets` would take a misspelt level for the name of a target.
+    let is_level = |directive: &str| {
+        let level = directive.split_once('=').map_or(directive, |(_, level)| level).trim();
+        !level.is_empty() && level.parse::<LevelFilter>().is_ok()
+    };
+    if text.split(',').all(is_level) { text.parse().ok() } else { None }
 }
 
 /// Collects what is wrong while every setting is read.
@@ -124,6 +136,19 @@ mod tests {
         for text in ["", "sleep", "sleep:", "cpu:2h", "nap:1s", "sleep:-1s", "None"] {
             assert_eq!(Work::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn log_filters_are_levels_and_targets_with_levels() {
+        for good in ["info", "debug", "WARN", "off", "fastgo=debug", "warn,fastgo=debug, hyper=trace"] {
+            assert!(log_filter(good).is_some(), "{good}");
+        }
+        for bad in ["", "inof", "fastgo", "fastgo=loud", "info,", "=debug=x"] {
+            assert!(log_filter(bad).is_none(), "{bad}");
+        }
+        let targets = log_filter("warn,fastgo=debug").unwrap();
+        assert!(targets.would_enable("fastgo::engine", &tracing::Level::DEBUG));
+        assert!(!targets.would_enable("hyper", &tracing::Level::INFO));
     }
 
     #[test]

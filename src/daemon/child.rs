@@ -8,7 +8,6 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::SyncSender;
 use std::thread;
 
-use anyhow::Context;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::signals::Signal;
@@ -23,17 +22,17 @@ pub(super) enum Event {
 }
 
 /// Starts one child, and a thread that tells `events` what it says and when it ends.
-pub(super) fn spawn(mut command: Command, index: usize, events: &SyncSender<Event>) -> anyhow::Result<OwnedFd> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+pub(super) fn spawn(mut command: Command, index: usize, events: &SyncSender<Event>) -> io::Result<OwnedFd> {
+    // One pipe for both streams keeps what it says in order.
+    let (output, input) = io::pipe()?;
+    command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input).process_group(0);
     let mut child = command.spawn()?;
+    // The pipe would not end while this process could write to it, too.
+    drop(command);
     let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).inspect_err(|_| drop(child.kill()))?;
-    let (stdout, stderr) = (child.stdout.take().context("stdout")?, child.stderr.take().context("stderr")?);
     let events = events.clone();
     thread::spawn(move || {
-        thread::scope(|scope| {
-            scope.spawn(|| pass_on(stdout, index, &events));
-            pass_on(stderr, index, &events);
-        });
+        pass_on(output, index, &events);
         // Last, so that everything it said comes before its end.
         let _ = events.send(Event::Ended(index, child.wait()));
     });

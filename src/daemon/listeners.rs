@@ -22,11 +22,12 @@ type Stored = (String, Option<TcpListener>);
 /// removed from it. Missing sockets are made, with `SO_REUSEPORT` when `count` is more than one, and stored. With
 /// port 0 the kernel chooses one port for all, and nothing is stored.
 ///
-/// Reads and clears `LISTEN_FDS` and `LISTEN_PID`: call it once, before any thread is started.
+/// Reads and clears `LISTEN_FDS` and `LISTEN_PID`: call it once, before any thread is started. `listenfd` owns the
+/// descriptors it hands out; `sd-notify` would give bare numbers, of which only unsafe code makes sockets.
 ///
 /// # Errors
 /// What the kernel says, above all [`io::ErrorKind::AddrInUse`], also when a process of the same user shares the port.
-pub fn obtain(address: SocketAddr, count: usize, notifier: &Notifier) -> io::Result<Vec<TcpListener>> {
+pub fn obtain(address: SocketAddr, count: usize, notifier: Notifier) -> io::Result<Vec<TcpListener>> {
     obtain_from(take_stored(), address, count, notifier)
 }
 
@@ -46,7 +47,7 @@ fn obtain_from(
     stored: Vec<Stored>,
     address: SocketAddr,
     count: usize,
-    notifier: &Notifier,
+    notifier: Notifier,
 ) -> io::Result<Vec<TcpListener>> {
     let name = store_name(address);
     let mut listeners = Vec::new();
@@ -124,7 +125,7 @@ mod tests {
     const ANY: &str = "127.0.0.1:0";
 
     fn obtain_fresh(address: &str, count: usize) -> io::Result<Vec<TcpListener>> {
-        obtain_from(Vec::new(), address.parse().unwrap(), count, &Notifier::default())
+        obtain_from(Vec::new(), address.parse().unwrap(), count, Notifier::default())
     }
 
     fn address_of(listeners: &[TcpListener]) -> SocketAddr {
@@ -165,29 +166,36 @@ mod tests {
 
     #[test]
     fn a_restart_takes_over_the_sockets_and_their_waiting_clients() {
+        let Some((manager, notifier)) = ServiceManager::of(a_restart_takes_over_the_sockets_and_their_waiting_clients)
+        else {
+            return;
+        };
         for count in [1, 3] {
-            let (manager, notifier) = ServiceManager::start();
             let address = address_of(&obtain_fresh(ANY, 1).unwrap());
-            let first = obtain_from(Vec::new(), address, count, &notifier).unwrap();
+            let first = obtain_from(Vec::new(), address, count, notifier).unwrap();
             let (message, fds) = manager.receive();
             let name = store_name(address);
             assert_eq!(message, format!("FDSTORE=1\nFDNAME={name}"));
             drop(first);
             let _client = TcpStream::connect(address).unwrap();
-            let second = obtain_from(restart(&name, fds), address, count, &notifier).unwrap();
+            let second = obtain_from(restart(&name, fds), address, count, notifier).unwrap();
             assert_eq!(second.len(), count);
             assert_eq!(second.iter().filter(|listener| listener.accept().is_ok()).count(), 1);
+            assert_eq!(manager.receive().1.len(), count);
         }
     }
 
     #[test]
     fn all_stored_sockets_stay_in_use_and_missing_ones_are_added() {
+        let Some((manager, notifier)) = ServiceManager::of(all_stored_sockets_stay_in_use_and_missing_ones_are_added)
+        else {
+            return;
+        };
         for (before, wanted, after) in [(3, 1, 3), (1, 3, 3), (2, 3, 3)] {
-            let (manager, notifier) = ServiceManager::start();
             let address = address_of(&obtain_fresh(ANY, 1).unwrap());
-            drop(obtain_from(Vec::new(), address, before, &notifier).unwrap());
+            drop(obtain_from(Vec::new(), address, before, notifier).unwrap());
             let stored = restart(&store_name(address), manager.receive().1);
-            let listeners = obtain_from(stored, address, wanted, &notifier).unwrap();
+            let listeners = obtain_from(stored, address, wanted, notifier).unwrap();
             assert_eq!(listeners.len(), after, "{before} stored, {wanted} wanted");
             assert_eq!(manager.receive().1.len(), after);
         }
@@ -195,12 +203,14 @@ mod tests {
 
     #[test]
     fn sockets_of_another_address_are_removed_and_closed() {
-        let (manager, notifier) = ServiceManager::start();
+        let Some((manager, notifier)) = ServiceManager::of(sockets_of_another_address_are_removed_and_closed) else {
+            return;
+        };
         let old = obtain_fresh(ANY, 1).unwrap();
         let old_address = address_of(&old);
         let new_address = address_of(&obtain_fresh(ANY, 1).unwrap());
         let stored = old.into_iter().map(|socket| (store_name(old_address), Some(socket))).collect();
-        let listeners = obtain_from(stored, new_address, 1, &notifier).unwrap();
+        let listeners = obtain_from(stored, new_address, 1, notifier).unwrap();
         assert_eq!(address_of(&listeners), new_address);
         assert_eq!(manager.message(), format!("FDSTOREREMOVE=1\nFDNAME={}", store_name(old_address)));
         assert_eq!(manager.message(), format!("FDSTORE=1\nFDNAME={}", store_name(new_address)));
@@ -209,12 +219,14 @@ mod tests {
 
     #[test]
     fn a_stored_socket_that_does_not_listen_is_replaced() {
-        let (manager, notifier) = ServiceManager::start();
+        let Some((manager, notifier)) = ServiceManager::of(a_stored_socket_that_does_not_listen_is_replaced) else {
+            return;
+        };
         let bound = bind(ANY.parse().unwrap(), false).unwrap();
         let address = local_address(&bound).unwrap();
         let name = store_name(address);
         let stored = vec![(name.clone(), Some(bound.into())), (name.clone(), None)];
-        let listeners = obtain_from(stored, address, 1, &notifier).unwrap();
+        let listeners = obtain_from(stored, address, 1, notifier).unwrap();
         TcpStream::connect(address_of(&listeners)).unwrap();
         assert_eq!(manager.message(), format!("FDSTOREREMOVE=1\nFDNAME={name}"));
         assert_eq!(manager.message(), format!("FDSTOREREMOVE=1\nFDNAME={name}"));

@@ -9,6 +9,7 @@ pub mod listeners;
 mod log_record;
 pub mod logging;
 pub mod notify;
+mod screen;
 pub mod signals;
 pub mod supervised;
 pub mod supervisor;

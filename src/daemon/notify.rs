@@ -1,18 +1,12 @@
-//! Messages to the service manager: the `sd_notify(3)` protocol over the datagram socket that `NOTIFY_SOCKET` names.
+//! Messages to the service manager: the `sd_notify(3)` protocol, spoken by the `sd-notify` crate.
 
-use std::ffi::OsStr;
-use std::fmt::Write as _;
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::time::{ClockId, clock_gettime};
+use sd_notify::NotifyState;
+
+use crate::throttle::Throttle;
 
 /// Descriptors in one message: the kernel's `SCM_MAX_FD` is 253.
 const MAX_FDS: usize = 253;
@@ -20,93 +14,85 @@ const MAX_FDS: usize = 253;
 /// Tells the service manager how this process is doing; without one every call does nothing.
 ///
 /// A message that cannot be sent is logged, never an error: the service manager acts on silence by itself.
-#[derive(Debug, Clone, Default)]
-pub struct Notifier(Option<Arc<UnixDatagram>>);
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Notifier {
+    connected: bool,
+}
 
 impl Notifier {
-    /// Talks to the socket that `NOTIFY_SOCKET` names; to nobody when it is unset or cannot be reached.
+    /// Talks to the socket that `NOTIFY_SOCKET` names; to nobody when it is unset. systemd gives its services a path;
+    /// other kinds of addresses, which containers and virtual machines may get, are told of and not used.
     pub fn from_env() -> Self {
-        let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
-            return Self::default();
-        };
-        Self::connect(&name).unwrap_or_else(|error| {
-            tracing::warn!(event = "notify", %error, "cannot reach the service manager at {}", name.display());
-            Self::default()
-        })
-    }
-
-    /// Talks to the socket at `name`: a path, or `@` and an abstract name (unix(7)).
-    fn connect(name: &OsStr) -> io::Result<Self> {
-        let address = match name.as_bytes().strip_prefix(b"@") {
-            Some(name) => SocketAddr::from_abstract_name(name)?,
-            None => SocketAddr::from_pathname(name)?,
-        };
-        let socket = UnixDatagram::unbound()?;
-        socket.connect_addr(&address)?;
-        Ok(Self(Some(Arc::new(socket))))
+        let socket = std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty());
+        let connected = socket.as_ref().is_some_and(|socket| socket.as_encoded_bytes().starts_with(b"/"));
+        if let Some(socket) = socket.filter(|_| !connected) {
+            tracing::warn!(event = "notify", "cannot reach the service manager at {}: no path", socket.display());
+        }
+        Self { connected }
     }
 
     /// Whether anybody listens.
-    pub fn is_connected(&self) -> bool {
-        self.0.is_some()
+    pub fn is_connected(self) -> bool {
+        self.connected
     }
 
     /// The server answers; `status` is what `systemctl status` shows.
-    pub fn ready(&self, status: &str) {
-        self.send(&format!("READY=1\nSTATUS={}", one_line(status)), &[]);
+    pub fn ready(self, status: &str) {
+        self.send(&[NotifyState::Ready, NotifyState::Status(&one_line(status))], &[]);
     }
 
     /// What `systemctl status` shows from now on.
-    pub fn status(&self, status: &str) {
-        self.send(&format!("STATUS={}", one_line(status)), &[]);
+    pub fn status(self, status: &str) {
+        self.send(&[NotifyState::Status(&one_line(status))], &[]);
     }
 
     /// The process drains and will exit.
-    pub fn stopping(&self, status: &str) {
-        self.send(&format!("STOPPING=1\nSTATUS={}", one_line(status)), &[]);
+    pub fn stopping(self, status: &str) {
+        self.send(&[NotifyState::Stopping, NotifyState::Status(&one_line(status))], &[]);
     }
 
-    /// Settings are being read again; must be followed by [`Notifier::ready`].
-    pub fn reloading(&self) {
+    /// A reload begins; must be followed by [`Notifier::ready`].
+    pub fn reloading(self) {
         let now = clock_gettime(ClockId::Monotonic);
+        let now = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1000;
         // The time tells `Type=notify-reload` (systemd 253) which reload this answers.
-        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1_000_000 + now.tv_nsec / 1000), &[]);
+        self.send(&[NotifyState::Reloading, NotifyState::MonotonicUsec(now)], &[]);
     }
 
     /// Starting or stopping may take `time` from now, whatever the unit's own limit says; repeat before it ends.
-    pub fn extend_timeout(&self, time: Duration) {
-        self.send(&format!("EXTEND_TIMEOUT_USEC={}", time.as_micros()), &[]);
+    pub fn extend_timeout(self, time: Duration) {
+        // `NotifyState::ExtendTimeoutUsec` ends at 71 minutes.
+        self.send(&[NotifyState::Custom(&format!("EXTEND_TIMEOUT_USEC={}", time.as_micros()))], &[]);
     }
 
     /// The server lives: the watchdog may wait another interval.
-    pub fn watchdog(&self) {
-        self.send("WATCHDOG=1", &[]);
+    pub fn watchdog(self) {
+        self.send(&[NotifyState::Watchdog], &[]);
     }
 
     /// Has the service manager keep `fds` under `name` for the next process of this unit (`FileDescriptorStoreMax=`).
     /// `name`: ASCII without control characters and `:`, at most 255 bytes.
-    pub fn store(&self, name: &str, fds: &[BorrowedFd<'_>]) {
+    pub fn store(self, name: &str, fds: &[BorrowedFd<'_>]) {
         for fds in fds.chunks(MAX_FDS) {
-            self.send(&format!("FDSTORE=1\nFDNAME={name}"), fds);
+            self.send(&[NotifyState::FdStore, NotifyState::FdName(name)], fds);
         }
     }
 
     /// Has the service manager close every descriptor it keeps under `name`.
-    pub fn remove(&self, name: &str) {
-        self.send(&format!("FDSTOREREMOVE=1\nFDNAME={name}"), &[]);
+    pub fn remove(self, name: &str) {
+        self.send(&[NotifyState::FdStoreRemove, NotifyState::FdName(name)], &[]);
     }
 
     /// Sends what `status` says once a second, when it changed, from a thread of its own that ends when it says `None`.
-    pub fn spawn_status(&self, status: impl Fn() -> Option<String> + Send + 'static) -> io::Result<()> {
-        if !self.is_connected() {
+    pub fn spawn_status(self, status: impl Fn() -> Option<String> + Send + 'static) -> std::io::Result<()> {
+        if !self.connected {
             return Ok(());
         }
-        let notifier = self.clone();
         std::thread::Builder::new().name("status".into()).spawn(move || {
             let mut sent = String::new();
             while let Some(now) = status() {
                 if now != sent {
-                    notifier.status(&now);
+                    self.status(&now);
                     sent = now;
                 }
                 std::thread::sleep(Duration::from_secs(1));
@@ -115,18 +101,16 @@ impl Notifier {
         Ok(())
     }
 
-    fn send(&self, message: &str, fds: &[BorrowedFd<'_>]) {
-        let Some(socket) = &self.0 else { return };
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
-        let mut attached = SendAncillaryBuffer::new(&mut space);
-        if !fds.is_empty() {
-            attached.push(SendAncillaryMessage::ScmRights(fds));
+    fn send(self, states: &[NotifyState<'_>], fds: &[BorrowedFd<'_>]) {
+        static FAILURES: Throttle = Throttle::new();
+        if !self.connected {
+            return;
         }
-        let sent = rustix::io::retry_on_intr(|| {
-            sendmsg(socket, &[IoSlice::new(message.as_bytes())], &mut attached, SendFlags::NOSIGNAL)
-        });
-        if let Err(error) = sent {
-            tracing::warn!(event = "notify", %error, "the service manager did not take a message");
+        let sent = if fds.is_empty() { sd_notify::notify(states) } else { sd_notify::notify_with_fds(states, fds) };
+        if let Err(error) = sent
+            && let Some(suppressed) = FAILURES.allow()
+        {
+            tracing::warn!(event = "notify", %error, suppressed, "the service manager did not take a message");
         }
     }
 }
@@ -139,15 +123,16 @@ fn one_line(text: &str) -> String {
 /// The name under which the socket listening on `address` is kept: unique for each address, and only letters, digits,
 /// `.`, `-` and `_`.
 pub(super) fn store_name(address: std::net::SocketAddr) -> String {
-    let mut name = String::from("listener-");
-    let _ = write!(name, "{}-{}", address.ip(), address.port());
-    name.replace(':', "_")
+    format!("listener-{}-{}", address.ip(), address.port()).replace(':', "_")
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use std::io::IoSliceMut;
+    use std::mem::MaybeUninit;
     use std::os::fd::{AsFd, OwnedFd};
+    use std::os::unix::net::UnixDatagram;
+    use std::process::Command;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -158,12 +143,28 @@ pub(super) mod tests {
     pub(in crate::daemon) struct ServiceManager(UnixDatagram);
 
     impl ServiceManager {
-        pub(in crate::daemon) fn start() -> (Self, Notifier) {
-            static NEXT: AtomicU32 = AtomicU32::new(0);
-            let name = format!("fastgo-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-            let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-            socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-            (Self(socket), Notifier::connect(format!("@{name}").as_ref()).unwrap())
+        /// A service manager for `test`, which must be the calling one.
+        ///
+        /// Its address is in the environment, which all tests of a process share: so the test is run once more in a
+        /// process of its own, and `None` means that it passed there.
+        pub(in crate::daemon) fn of<Test: Fn()>(test: Test) -> Option<(Self, Notifier)> {
+            const INNER: &str = "FASTGO_TEST_HAS_ITS_OWN_PROCESS";
+            if std::env::var_os(INNER).is_some() {
+                let socket = UnixDatagram::bind(std::env::var_os("NOTIFY_SOCKET").unwrap()).unwrap();
+                socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+                return Some((Self(socket), Notifier::from_env()));
+            }
+            let (_, name) = std::any::type_name_of_val(&test).split_once("::").unwrap();
+            let directory = tempfile::tempdir().unwrap();
+            let output = Command::new(std::env::current_exe().unwrap())
+                .args([name, "--exact"])
+                .env("NOTIFY_SOCKET", directory.path().join("notify"))
+                .env(INNER, "1")
+                .output()
+                .unwrap();
+            let report = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && report.contains("1 passed"), "{report}");
+            None
         }
 
         pub(in crate::daemon) fn receive(&self) -> (String, Vec<OwnedFd>) {
@@ -181,7 +182,8 @@ pub(super) mod tests {
                     _ => Vec::new(),
                 })
                 .collect();
-            (String::from_utf8(bytes[..received.bytes].to_vec()).unwrap(), fds)
+            let message = String::from_utf8(bytes[..received.bytes].to_vec()).unwrap();
+            (message.trim_end().to_owned(), fds)
         }
 
         pub(in crate::daemon) fn message(&self) -> String {
@@ -199,7 +201,9 @@ pub(super) mod tests {
 
     #[test]
     fn every_state_is_said_in_the_words_of_the_protocol() {
-        let (manager, notifier) = ServiceManager::start();
+        let Some((manager, notifier)) = ServiceManager::of(every_state_is_said_in_the_words_of_the_protocol) else {
+            return;
+        };
         notifier.ready("listening on http://[::]:8080");
         assert_eq!(manager.message(), "READY=1\nSTATUS=listening on http://[::]:8080");
         notifier.status("1 connection\nREADY=1");
@@ -218,7 +222,7 @@ pub(super) mod tests {
 
     #[test]
     fn descriptors_travel_with_their_name() {
-        let (manager, notifier) = ServiceManager::start();
+        let Some((manager, notifier)) = ServiceManager::of(descriptors_travel_with_their_name) else { return };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         notifier.store("listener-x", &[listener.as_fd(), listener.as_fd()]);
         let (message, fds) = manager.receive();
@@ -232,7 +236,9 @@ pub(super) mod tests {
 
     #[test]
     fn status_is_sent_when_it_changed_until_there_is_none() {
-        let (manager, notifier) = ServiceManager::start();
+        let Some((manager, notifier)) = ServiceManager::of(status_is_sent_when_it_changed_until_there_is_none) else {
+            return;
+        };
         let turn = AtomicU32::new(0);
         notifier
             .spawn_status(move || match turn.fetch_add(1, Ordering::Relaxed) {

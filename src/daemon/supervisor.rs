@@ -1,7 +1,7 @@
 //! `fastgo all`: a child process for each engine, their logs with the engine's name before each line, one way out.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -16,16 +16,13 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::addresses;
 use super::child::{Event, spawn};
-use super::logging::colours_on_stderr;
+use super::screen::Screen;
 use super::signals::{Signal, Signals};
 use super::supervised::SUPERVISED;
+use crate::config::PEERS_VARIABLE;
 
-/// Names and ports of all engines for each of them: `worker-pool=8080,may=8081`.
-const PEERS: &str = "FASTGO_PEERS";
 /// Events that may wait before readers of the children's output wait too, as they would for a slow terminal.
 const EVENTS: usize = 1024;
-/// Colours of the engines' names, by their order.
-const COLOURS: [&str; 6] = ["\x1b[36m", "\x1b[35m", "\x1b[33m", "\x1b[32m", "\x1b[34m", "\x1b[31m"];
 
 /// One engine to run: `fastgo serve ENGINE --port PORT` and `args`.
 #[derive(Debug)]
@@ -40,9 +37,10 @@ pub struct Child {
 
 /// Runs the children until all have ended, and says where they answer.
 ///
-/// SIGINT, SIGTERM and SIGHUP are passed on, each time they come, to children in process groups of their own, so that a
-/// terminal's Ctrl-C reaches them once. A child that ends before it answers takes the others with it; one that dies
-/// later does not. Call it from the main thread: the kernel ends the children when the thread that started them ends.
+/// Each is started when the one before it answers, so that what they say comes in order. A child that ends before it
+/// answers takes the others with it; one that dies later does not. SIGINT, SIGTERM and SIGHUP are passed on, each time
+/// they come, to children in process groups of their own, so that a terminal's Ctrl-C reaches them once. Call it from
+/// the main thread: the kernel ends the children when the thread that started them ends.
 ///
 /// Exit code: of the child that could not start (2: bad settings); else 1 when one failed; else 0.
 ///
@@ -54,12 +52,14 @@ pub fn run(mut children: Vec<Child>) -> anyhow::Result<ExitCode> {
     choose_ports(&mut children).context("no free port")?;
     let peers: Vec<_> = children.iter().map(|child| format!("{}={}", child.engine, child.port)).collect();
     let peers = peers.join(",");
-    let colours = colours_on_stderr();
+    let screen = Screen::of_stderr();
     let commands = children.into_iter().map(|child| {
         let mut command = Command::new(&program);
         command.args(["serve", child.engine, "--port", &child.port.to_string()]).args(child.args);
-        command.env(PEERS, &peers).env(SUPERVISED, std::process::id().to_string());
-        if colours {
+        command.env(PEERS_VARIABLE, &peers).env(SUPERVISED, std::process::id().to_string());
+        // A service manager looks after this process, not after its children.
+        command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC");
+        if screen.colours {
             command.env("CLICOLOR_FORCE", "1");
         }
         (child.engine, command)
@@ -68,8 +68,7 @@ pub fn run(mut children: Vec<Child>) -> anyhow::Result<ExitCode> {
     let (sender, events) = sync_channel(EVENTS);
     let forward = sender.clone();
     thread::spawn(move || signals.map(Event::Signal).try_for_each(|event| forward.send(event)));
-    let mut supervisor = Supervisor::start(commands.collect(), &sender, io::stderr(), colours);
-    Ok(supervisor.supervise(&events).into())
+    Ok(Supervisor::new(commands.collect(), sender, io::stderr(), screen).supervise(&events).into())
 }
 
 /// Replaces each port 0 by one that is free now, each a different one.
@@ -86,12 +85,14 @@ fn choose_ports(children: &mut [Child]) -> io::Result<()> {
 
 struct Supervisor<W> {
     children: Vec<Supervised>,
-    /// Nothing is expected to keep running: a signal came, or a child could not start.
+    /// Not started yet; empty when nothing is expected to keep running.
+    waiting: VecDeque<(&'static str, Command)>,
+    /// A signal came, or a child could not start.
     stopping: bool,
     exit_code: u8,
+    events: SyncSender<Event>,
     output: W,
-    colours: bool,
-    width: usize,
+    screen: Screen,
 }
 
 struct Supervised {
@@ -102,36 +103,21 @@ struct Supervised {
 }
 
 impl<W: Write> Supervisor<W> {
-    fn start(commands: Vec<(&'static str, Command)>, events: &SyncSender<Event>, output: W, colours: bool) -> Self {
-        let width = commands.iter().map(|(engine, _)| engine.len()).max().unwrap_or(0);
-        let mut supervisor = Self { children: Vec::new(), stopping: false, exit_code: 0, output, colours, width };
-        for (index, (engine, command)) in commands.into_iter().enumerate() {
-            let process = match spawn(command, index, events) {
-                Ok(process) => Some(process),
-                Err(error) => {
-                    tracing::error!(event = "child", %error, "cannot start {engine}");
-                    supervisor.fail(1);
-                    None
-                }
-            };
-            supervisor.children.push(Supervised { engine, process, address: None });
-        }
-        if supervisor.stopping {
-            supervisor.signal_all(KernelSignal::TERM);
-        }
-        supervisor
+    fn new(commands: VecDeque<(&'static str, Command)>, events: SyncSender<Event>, output: W, screen: Screen) -> Self {
+        Self { children: Vec::new(), waiting: commands, stopping: false, exit_code: 0, events, output, screen }
     }
 
     fn supervise(&mut self, events: &Receiver<Event>) -> u8 {
+        self.start_next();
         while self.children.iter().any(|child| child.process.is_some()) {
-            // `run` holds a sender until the end.
+            // There is a sender until the end.
             let Ok(event) = events.recv() else { break };
             match event {
                 Event::Line(index, line) => self.print(index, &line),
                 Event::Listening(index, address) => {
                     self.children[index].address = Some(address);
-                    if !self.stopping && self.children.iter().all(|child| child.address.is_some()) {
-                        self.announce();
+                    if !self.stopping {
+                        self.start_next();
                     }
                 }
                 Event::Ended(index, status) => self.ended(index, status),
@@ -142,6 +128,18 @@ impl<W: Write> Supervisor<W> {
             }
         }
         self.exit_code
+    }
+
+    /// Starts the next child, or says where to look when all answer.
+    fn start_next(&mut self) {
+        let Some((engine, command)) = self.waiting.pop_front() else { return self.announce() };
+        match spawn(command, self.children.len(), &self.events) {
+            Ok(process) => self.children.push(Supervised { engine, process: Some(process), address: None }),
+            Err(error) => {
+                tracing::error!(event = "child", %error, "cannot start {engine}");
+                self.fail(1);
+            }
+        }
     }
 
     fn ended(&mut self, index: usize, status: io::Result<ExitStatus>) {
@@ -160,9 +158,8 @@ impl<W: Write> Supervisor<W> {
                 self.exit_code = self.exit_code.max(1);
             }
         } else if !answered {
-            tracing::error!(event = "child", "{engine} could not start ({how}); stopping the others");
+            tracing::error!(event = "child", "{engine} could not start ({how})");
             self.fail(code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1));
-            self.signal_all(KernelSignal::TERM);
         } else if code == Some(0) {
             tracing::warn!(event = "child", "{engine} was stopped; the others go on");
         } else {
@@ -171,9 +168,11 @@ impl<W: Write> Supervisor<W> {
         }
     }
 
+    /// One that cannot start takes the others with it.
     fn fail(&mut self, exit_code: u8) {
         self.stopping = true;
         self.exit_code = exit_code;
+        self.signal_all(KernelSignal::TERM);
     }
 
     fn signal_all(&self, signal: KernelSignal) {
@@ -183,24 +182,15 @@ impl<W: Write> Supervisor<W> {
         }
     }
 
-    /// Says where all engines answer, once they do. Not log records: filters do not hide them.
+    /// Not a log record: filters do not hide it.
     fn announce(&mut self) {
-        let urls: Vec<_> =
-            self.children.iter().map(|child| child.address.map(addresses::urls).unwrap_or_default()).collect();
-        for (index, urls) in urls.iter().enumerate() {
-            self.print(index, format!("ready at {}\n", urls[0]).as_bytes());
-        }
-        let mut text = format!("dashboard {}/compare3\n", urls[0][0]);
-        for url in &urls[0][1..] {
-            let _ = writeln!(text, "from other machines {url}/compare3");
-        }
+        let first = self.children.first().and_then(|child| child.address);
+        let text = self.screen.dashboard(&first.map(addresses::urls).unwrap_or_default());
         self.write(text.as_bytes());
     }
 
     fn print(&mut self, index: usize, line: &[u8]) {
-        let (colour, plain) = if self.colours { (COLOURS[index % COLOURS.len()], "\x1b[0m") } else { ("", "") };
-        let mut text =
-            format!("{colour}{:<width$}{plain} | ", self.children[index].engine, width = self.width).into_bytes();
+        let mut text = self.screen.prefix(self.children[index].engine, Some(index)).into_bytes();
         text.extend_from_slice(line);
         self.write(&text);
     }
@@ -220,12 +210,12 @@ mod tests {
                         while :; do sleep 0.02; done";
 
     /// Keeps what is written, and does things when it sees words.
-    struct Screen<F> {
+    struct Watched<F> {
         text: String,
         react: F,
     }
 
-    impl<F: FnMut(&str)> Write for &mut Screen<F> {
+    impl<F: FnMut(&str)> Write for &mut Watched<F> {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let text = str::from_utf8(bytes).unwrap();
             self.text += text;
@@ -239,12 +229,7 @@ mod tests {
     }
 
     /// Supervises shell scripts, each told a port as `$0`; SIGINT comes when `stop_at` is on the screen.
-    fn supervise(
-        children: &[(&'static str, &str)],
-        stop_at: &str,
-        colours: bool,
-        mut react: impl FnMut(&str),
-    ) -> (u8, String) {
+    fn supervise(children: &[(&'static str, &str)], stop_at: &str, mut react: impl FnMut(&str)) -> (u8, String) {
         let (sender, events) = sync_channel(EVENTS);
         let commands = children.iter().zip(8080..).map(|((engine, script), port)| {
             let mut command = Command::new("sh");
@@ -258,20 +243,18 @@ mod tests {
                 interrupt.send(Event::Signal(Signal::Interrupt)).unwrap();
             }
         };
-        let mut screen = Screen { text: String::new(), react };
-        let code = Supervisor::start(commands.collect(), &sender, &mut screen, colours).supervise(&events);
-        (code, screen.text)
+        let mut watched = Watched { text: String::new(), react };
+        let code = Supervisor::new(commands.collect(), sender, &mut watched, Screen::default()).supervise(&events);
+        (code, watched.text)
     }
 
     #[test]
     fn all_answer_and_one_signal_drains_all() {
-        let (code, text) = supervise(&[("worker-pool", GOOD), ("may", GOOD)], "dashboard", false, |_| ());
+        let (code, text) = supervise(&[("worker-pool", GOOD), ("may", GOOD)], "dashboard", |_| ());
         assert_eq!(code, 0, "{text}");
         for line in [
             "worker-pool | starting\n",
             "may         | starting\n",
-            "worker-pool | ready at http://127.0.0.1:8080\n",
-            "may         | ready at http://127.0.0.1:8081\n",
             "dashboard http://127.0.0.1:8080/compare3\n",
             "worker-pool | drained\n",
             "may         | drained\n",
@@ -283,15 +266,15 @@ mod tests {
     #[test]
     fn a_child_that_cannot_start_takes_the_others_along_and_its_exit_code_counts() {
         let (code, text) =
-            supervise(&[("may", GOOD), ("hyper", "echo 'port in use' >&2; exit 2")], "dashboard", false, |_| ());
+            supervise(&[("may", GOOD), ("hyper", "echo 'port in use' >&2; exit 2")], "dashboard", |_| ());
         assert_eq!(code, 2, "{text}");
-        assert!(text.contains("hyper | port in use\n") && !text.contains("dashboard"), "{text}");
+        assert!(text.contains("hyper       | port in use\n") && !text.contains("dashboard"), "{text}");
     }
 
     #[test]
     fn a_child_that_ends_before_it_answers_has_failed_even_with_exit_code_zero() {
-        assert_eq!(supervise(&[("hyper", "exit 0")], "dashboard", false, |_| ()).0, 1);
-        assert_eq!(supervise(&[("hyper", "kill -9 $$")], "dashboard", false, |_| ()).0, 1);
+        assert_eq!(supervise(&[("hyper", "exit 0")], "dashboard", |_| ()).0, 1);
+        assert_eq!(supervise(&[("hyper", "kill -9 $$")], "dashboard", |_| ()).0, 1);
     }
 
     #[test]
@@ -304,21 +287,21 @@ mod tests {
             "trap 'echo drained >&2; exit 0' INT; echo listening 127.0.0.1:$0; {until_go}; \
              while kill -0 $(cat {at}/pid) 2>/dev/null; do sleep 0.02; done; echo alone >&2; while :; do sleep 0.02; done"
         );
-        let (code, text) = supervise(&[("may", &survivor), ("hyper", &dying)], "alone", false, |text| {
+        let (code, text) = supervise(&[("may", &survivor), ("hyper", &dying)], "alone", |text| {
             if text.contains("dashboard") {
                 std::fs::write(directory.path().join("go"), "").unwrap();
             }
         });
         assert_eq!(code, 1, "{text}");
-        assert!(text.contains("may   | alone\n") && text.contains("may   | drained\n"), "{text}");
+        assert!(text.contains("may         | alone\n") && text.contains("may         | drained\n"), "{text}");
     }
 
     #[test]
     fn a_child_stopped_while_it_starts_has_not_failed() {
-        let (code, text) = supervise(&[("may", "echo loading >&2; exec sleep 60")], "loading", false, |_| ());
+        let (code, text) = supervise(&[("may", "echo loading >&2; exec sleep 60")], "loading", |_| ());
         assert_eq!(code, 0, "{text}");
         let cut = "trap 'exit 1' INT; echo listening 127.0.0.1:$0; while :; do sleep 0.02; done";
-        let (code, text) = supervise(&[("may", cut)], "dashboard", false, |_| ());
+        let (code, text) = supervise(&[("may", cut)], "dashboard", |_| ());
         assert_eq!(code, 1, "{text}");
     }
 
@@ -326,15 +309,15 @@ mod tests {
     fn a_program_that_cannot_be_run_stops_those_that_could() {
         let (sender, events) = sync_channel(EVENTS);
         let mut good = Command::new("sh");
-        good.args(["-c", "while :; do sleep 0.02; done", "0"]);
-        let commands = vec![("may", good), ("hyper", Command::new("/nonexistent/fastgo"))];
-        assert_eq!(Supervisor::start(commands, &sender, io::sink(), false).supervise(&events), 1);
+        good.args(["-c", GOOD, "8080"]);
+        let commands = [("may", good), ("hyper", Command::new("/nonexistent/fastgo"))].into();
+        assert_eq!(Supervisor::new(commands, sender, io::sink(), Screen::default()).supervise(&events), 1);
     }
 
     #[test]
-    fn names_are_coloured_on_request_and_unfinished_lines_are_finished() {
-        let (_, text) = supervise(&[("may", "printf half >&2; exit 1")], "dashboard", true, |_| ());
-        assert_eq!(text, "\x1b[36mmay\x1b[0m | half\n");
+    fn what_they_say_comes_in_order_and_unfinished_lines_are_finished() {
+        let (_, text) = supervise(&[("may", GOOD), ("hyper", "printf half >&2; exit 1")], "dashboard", |_| ());
+        assert!(text.starts_with("may         | starting\nhyper       | half\n"), "{text}");
     }
 
     #[test]

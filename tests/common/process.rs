@@ -25,8 +25,12 @@ struct Log {
 
 impl Process {
     pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self::spawn_with_stdin(command, Stdio::null())
+    }
+
+    pub(crate) fn spawn_with_stdin(command: &mut Command, stdin: impl Into<Stdio>) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
