@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -12,7 +13,7 @@ use fastgo::daemon::notify::Notifier;
 use fastgo::daemon::signals::{Signal, Signals};
 use fastgo::daemon::watchdog::{self, Vitals};
 use fastgo::daemon::{addresses, listeners, logging, supervised};
-use fastgo::engine::{ENGINES, ServerHandle, capacity};
+use fastgo::engine::{ENGINES, ServerHandle, capacity, stock_may};
 use fastgo::pprof;
 
 use super::summary;
@@ -29,8 +30,13 @@ pub(crate) fn run(mut config: Config) -> anyhow::Result<ExitCode> {
     let clamps = capacity::clamp(&mut config);
     let address = config.address;
     let taken = || format!("cannot listen on {address} (--port and --bind choose another)");
-    let engine =
-        ENGINES.iter().find(|engine| engine.kind == config.engine).context("this engine cannot serve alone")?;
+    let Some(engine) = ENGINES.iter().find(|engine| engine.kind == config.engine) else {
+        let app = App::new(config);
+        let address = stock_may::start(&app).with_context(taken)?;
+        tell_ready(&app, address, &[], Box::new(|_| Ok(())), notifier)?;
+        wait_for_end(signals, notifier)?;
+        return Ok(end_stock(&app, notifier));
+    };
     // Before any thread is started: this reads and clears what systemd passed on.
     let count = if engine.listener_per_worker { config.workers } else { 1 };
     let listening = listeners::obtain(address, count, notifier).with_context(taken)?;
@@ -133,4 +139,15 @@ fn finish(server: &ServerHandle, notifier: Notifier) -> ExitCode {
         );
         ExitCode::FAILURE
     }
+}
+
+/// The published crate has no drain, which is no failure of this run.
+fn end_stock(app: &App, notifier: Notifier) -> ExitCode {
+    notifier.stopping("ending without a drain");
+    let (requests, connections) = (app.metrics.in_flight(), app.metrics.counters.active.load(Relaxed));
+    tracing::warn!(
+        event = "stopped",
+        "stopped at once, for may_minihttp cannot drain: cut off {requests} requests and {connections} connections"
+    );
+    ExitCode::SUCCESS
 }

@@ -16,6 +16,7 @@ mod lobby;
 mod may_coroutine;
 mod memory;
 mod minimal_hyper;
+pub mod stock_may;
 mod worker_pool;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -4,7 +4,7 @@
 mod connection;
 mod spawner;
 mod watch;
-mod work;
+pub(super) mod work;
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;

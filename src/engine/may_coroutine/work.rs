@@ -13,7 +13,7 @@ use crate::engine::connections::is_past;
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// Does `work`; whether it was done by `end_by`.
-pub(super) fn do_work(work: Work, end_by: u64) -> bool {
+pub(in crate::engine) fn do_work(work: Work, end_by: u64) -> bool {
     match work {
         Work::None => true,
         Work::Sleep(time) => {
