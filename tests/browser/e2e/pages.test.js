@@ -108,10 +108,11 @@ test("numbers on the page equal /metrics within a sample while a load runs", asy
     })));
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  const last = Math.min(...ENGINES.map((engine) => said.findLast((m) => m.server_type === engine).time_unix_ms));
   const compared = new Set();
-  for (const card of shown.filter(({ time }) => time > 0 && time < last - 1000)) {
-    const near = said.filter((m) => m.server_type === card.engine && Math.abs(m.time_unix_ms - card.time) <= 1100);
+  for (const card of shown) {
+    // What /metrics said after this sample and before the next.
+    const near = said.filter((m) => m.server_type === card.engine && m.time_unix_ms >= card.time && m.time_unix_ms < card.time + 900);
+    if (!near.length) continue;
     const match = near.some((m) =>
       card.rate === Math.round(m.requests_per_sec).toLocaleString("en-US") &&
       Math.abs(parseFloat(card.p50) - m.latency_ms.p50) <= 0.051 &&
