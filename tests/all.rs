@@ -34,7 +34,7 @@ fn ready(process: &Process) -> BTreeMap<&'static str, SocketAddr> {
     let dashboard = process.wait_for_log("dashboard http://");
     assert!(dashboard.contains("/compare3"), "{dashboard}");
     let log = process.log();
-    let listening = log.lines().filter(|line| line.contains("ready at http://"));
+    let listening = log.lines().filter(|line| line.contains("listening on http://"));
     let engine_of = |line: &str| ENGINES.into_iter().find(|engine| line.contains(engine)).expect("an engine's prefix");
     listening.map(|line| (engine_of(line), listening_address(line))).collect()
 }
