@@ -82,7 +82,7 @@ export class Header {
     mark(this.pauseIcon, "d", paused ? "M3 1.5v13l11-6.5z" : "M3 2h3.5v12H3zM9.5 2H13v12H9.5z");
     const query = new URLSearchParams(location.search);
     query.delete("tables");
-    const tail = query.size ? `?${query}` : "";
+    const tail = String(query) ? `?${query}` : "";
     for (const link of this.links) mark(link.element, "href", link.path + tail);
   }
 }

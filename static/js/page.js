@@ -138,7 +138,7 @@ export class Page {
   /** The view was changed by hand: shows it, and writes it into the address. */
   changed() {
     const query = this.view.write(new URLSearchParams(location.search));
-    const text = query.size ? `?${query}` : "";
+    const text = String(query) ? `?${query}` : "";
     if (text !== location.search) history.replaceState(null, "", location.pathname + text);
     this.header.draw();
     this.invalidate();

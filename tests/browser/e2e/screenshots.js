@@ -49,10 +49,8 @@ try {
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   }
   await shootAll(main, "load", Object.keys(DEVICES).flatMap((device) => [[device, "light"], [device, "dark"]]));
-  stop();
-  await all.stop();
-
   await shoot("dashboard-pi4", `${hot.origin}/dashboard`, "desktop", "dark");
+  stop();
 } finally {
   await browser.close();
   await stopAll();
