@@ -52,10 +52,11 @@ test_board() {
 contains_throttled() { contains "$(get 8080/metrics)" '"bits":327685'; }
 
 microseconds() { sed 's/\.\([0-9]*\).*/\10000/' /proc/uptime; } # since boot
-# Engine $1 was ready again within $2 seconds of time $3, by the service manager's clock: that of the guest's shell is slow.
-ready_again() {
-    local took=$(($(property "$1" ActiveEnterTimestampMonotonic) - $3))
-    echo "   # $1: ready again after $((took / 1000)) ms" >&3
+# Engine $1 was started again within $2 seconds of time $3, by the service manager's clock: the guest's shell may be slow
+# to find out. (How soon a started engine is ready, check-deb measures where nothing is emulated.)
+started_again() {
+    local took=$(($(property "$1" ExecMainStartTimestampMonotonic) - $3))
+    echo "   # $1: started again after $((took / 1000)) ms" >&3
     [ $took -gt 0 ] && [ $took -le $(($2 * 1000000)) ]
 }
 
@@ -70,8 +71,8 @@ survives() {
         $disturb "$engine"
     done
     for engine in $engines; do
-        check "$engine: $what: another process serves" within 60 replaced "$engine" "${before[$engine]}"
-        check "$engine: $what: ready again within $limit s" ready_again "$engine" "$limit" "${since[$engine]}"
+        check "$engine: $what: another process serves" within 90 replaced "$engine" "${before[$engine]}"
+        check "$engine: $what: started again within $limit s" started_again "$engine" "$limit" "${since[$engine]}"
         check "$engine: $what: healthy" within 20 healthy "${port[$engine]}"
     done
     unload
