@@ -14,6 +14,7 @@
 pub mod app;
 pub mod config;
 pub mod daemon;
+pub mod doctor;
 pub mod engine;
 pub mod flood;
 pub mod http;

@@ -37,6 +37,7 @@ enum Command {
         engine: EngineKind,
     },
     Flood(fastgo::flood::FloodArgs),
+    Doctor(fastgo::doctor::DoctorArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -52,6 +53,7 @@ impl Cli {
             Command::All { only } => all(&self.settings, &only),
             Command::Serve { engine } => serve::run(self.settings.resolve(engine, 0)?),
             Command::Flood(args) => fastgo::flood::run(&args),
+            Command::Doctor(args) => fastgo::doctor::run(&args),
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Self::command(), "fastgo", &mut io::stdout());
                 Ok(ExitCode::SUCCESS)
