@@ -31,29 +31,28 @@ test_pages() {
 }
 
 test_port_change() {
+    local stored
+    stored=$(property may NFileDescriptorStore)
     setting may PORT 9081
     port[may]=9081
     systemctl restart fastgo@may.service
     check "a changed PORT takes effect on restart" healthy 9081
     check "the old port is closed" eval '! get 8081/health'
+    check "its socket left the store" [ "$(property may NFileDescriptorStore)" = "$stored" ]
 }
 
 tried_again() { [ "$(property "$1" NRestarts)" != 0 ] || [ "$(property "$1" ActiveState)" != failed ]; }
-cursor() { journalctl -q -n 0 --show-cursor | sed -n 's/^-- cursor: //p'; }
-
 # Engine $1 with setting $2=$3 refuses to start, says so in one line that contains $4, and is left alone.
 refuses() {
-    local engine=$1 at
+    local engine=$1
     cp "/etc/fastgo/$engine.env" kept.env
     systemctl stop "fastgo@$engine.service"
-    journalctl --sync
-    at=$(cursor)
     setting "$engine" "$2" "$3"
     check "$engine with $2=$3 does not start" eval "! systemctl start fastgo@$engine.service"
     # Six of its RestartSec: time for a storm, if one came.
     check "$engine with $2=$3 is not tried again" eval "! within 3 tried_again $engine"
     journalctl --sync
-    journalctl -q --after-cursor "$at" -t fastgo -o cat >said
+    journalctl -q -t fastgo "_SYSTEMD_INVOCATION_ID=$(property "$engine" InvocationID)" -o cat >said
     check "$engine with $2=$3: one line says why" eval "cat said; [ \"\$(wc -l <said)\" = 1 ] && grep -F '$4' said"
     cp kept.env "/etc/fastgo/$engine.env"
     check "$engine starts again" systemctl start "fastgo@$engine.service"
@@ -69,7 +68,7 @@ time.sleep(10000)' &
     kill $holder
 }
 
-test_bad_settings() { refuses worker-pool READ_TIMEOUT soon READ_TIMEOUT; }
+test_bad_settings() { refuses worker-pool READ_TIMEOUT soon read-timeout; }
 
 test_upgrade() {
     local engine before

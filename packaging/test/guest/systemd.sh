@@ -101,8 +101,13 @@ test_reload() {
     check "reload says what it did" journal_has FASTGO_ENGINE=may FASTGO_EVENT=reload
 }
 
-# Wedges engine $1 for good; the package under test is built with test-hooks.
-hang() { curl -s -m 1 -X POST "http://127.0.0.1:${port[$1]}/test/hang" >/dev/null; }
+# Wedges engine $1 for good; the package under test is built with test-hooks. By the shell alone, for a curl takes half a
+# second to begin here; the connection stays open until the engine's process ends.
+hang() {
+    local connection
+    exec {connection}<>"/dev/tcp/127.0.0.1/${port[$1]}"
+    printf 'POST /test/hang HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n' >&$connection
+}
 test_hang() {
     local engine
     survives $(($(systemctl cat fastgo@.service | sed -n 's/^WatchdogSec=//p') + 5)) "a hang" hang
