@@ -17,15 +17,18 @@ pub(crate) const ENGINES: [&str; 3] = ["worker-pool", "may", "hyper"];
 /// How long anything may take that should happen at once. Long, because the machine may be small and busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Runs `body` for every engine, side by side, and fails if any of them failed. `FASTGO_TEST_ENGINES=may` narrows it to
-/// the engines listed.
-pub(crate) fn every_engine(body: impl Fn(&'static str) + Sync) {
+/// The engines to test: all, or those that `FASTGO_TEST_ENGINES=may,hyper` lists.
+pub(crate) fn engines() -> impl Iterator<Item = &'static str> {
     let chosen = std::env::var("FASTGO_TEST_ENGINES").ok();
-    let is_chosen = |engine: &str| chosen.as_deref().is_none_or(|list| list.split(',').any(|name| name == engine));
+    ENGINES
+        .into_iter()
+        .filter(move |engine| chosen.as_deref().is_none_or(|list| list.split(',').any(|name| name == *engine)))
+}
+
+/// Runs `body` for every engine, side by side, and fails if any of them failed.
+pub(crate) fn every_engine(body: impl Fn(&'static str) + Sync) {
     std::thread::scope(|scope| {
-        let running: Vec<_> = ENGINES
-            .into_iter()
-            .filter(|engine| is_chosen(engine))
+        let running: Vec<_> = engines()
             .map(|engine| {
                 let body = &body;
                 let thread = std::thread::Builder::new().name(engine.to_owned());

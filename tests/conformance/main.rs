@@ -1,6 +1,7 @@
 //! One table of raw requests, sent whole, byte by byte and in random splits: the three engines must give the same
 //! statuses and the same decision to keep or close the connection, however the bytes arrive.
 
+mod agreement;
 mod bodies;
 mod heads;
 mod sequences;
@@ -116,6 +117,10 @@ impl Split {
     }
 }
 
+fn all_cases() -> Vec<Case> {
+    [heads::cases(), bodies::cases(), sequences::cases()].into_iter().flatten().collect()
+}
+
 /// Sends every case on a connection of its own, one piece each in turn, so that the server sees the pieces apart.
 fn send_all(server: &Server, cases: &[Case], split: Split) -> Vec<Client> {
     let mut clients: Vec<Client> = cases.iter().map(|_| server.connect()).collect();
@@ -141,7 +146,7 @@ fn send_all(server: &Server, cases: &[Case], split: Split) -> Vec<Client> {
 
 #[test]
 fn every_case_in_every_split_on_every_engine() {
-    let cases: Vec<Case> = [heads::cases(), bodies::cases(), sequences::cases()].into_iter().flatten().collect();
+    let cases = all_cases();
     assert!(cases.len() >= 120, "{} cases", cases.len());
     every_engine(|engine| {
         let server = Server::start(engine, &[("MAX_HEADER_BYTES", "2KiB"), ("MAX_BODY_BYTES", "1KiB")]);
