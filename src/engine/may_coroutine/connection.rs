@@ -5,8 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use may::io::{CoIo, WaitIo as _};
-
+use super::socket::Socket;
 use super::watch::{Watch, Watches};
 use super::work;
 use crate::app::{Plan, Request, Subscription};
@@ -27,7 +26,7 @@ const HANG_UP: usize = 0x2000;
 /// A connection that is being served.
 pub(super) struct Connection<'a> {
     server: &'a Arc<Server>,
-    io: CoIo<TcpStream>,
+    socket: Socket,
     watch: Watch,
     /// Received and not yet understood.
     input: Vec<u8>,
@@ -77,11 +76,11 @@ impl From<Reject> for Stop {
 impl<'a> Connection<'a> {
     /// Takes `stream` over; `None` when it cannot be watched.
     pub(super) fn new(server: &'a Arc<Server>, watches: &Arc<Watches>, stream: TcpStream) -> Option<Self> {
-        let io = CoIo::new(stream).ok()?;
-        let watch = watches.add(io.waker());
+        let mut socket = Socket::new(stream).ok()?;
+        let watch = watches.add(socket.waker());
         Some(Self {
             server,
-            io,
+            socket,
             watch,
             input: Vec::with_capacity(READ_SIZE),
             output: Vec::new(),
@@ -100,7 +99,7 @@ impl<'a> Connection<'a> {
                 server.lobby.wait(self.into_stream(), permit, since);
             }
             Stop::Close => self.close(permit),
-            Stop::Gone => {}
+            Stop::Gone => drop(self),
             Stop::Refuse(response) => {
                 counters.answered(Endpoint::Rejected, None, response.status);
                 response.write_to(&mut self.output, Envelope::CLOSING);
@@ -233,7 +232,7 @@ impl<'a> Connection<'a> {
         loop {
             let start = self.input.len();
             self.input.resize(start + READ_SIZE, 0);
-            let read = self.io.inner_mut().read(&mut self.input[start..]);
+            let read = self.socket.stream().read(&mut self.input[start..]);
             let count = *read.as_ref().unwrap_or(&0);
             self.input.truncate(start + count);
             match read {
@@ -259,7 +258,7 @@ impl<'a> Connection<'a> {
         let deadline = now_ms() + self.server.deadlines.write;
         let mut written = 0;
         while written < self.output.len() {
-            match self.io.inner_mut().write(&self.output[written..]) {
+            match self.socket.stream().write(&self.output[written..]) {
                 Ok(0) => return Err(Stop::Gone),
                 Ok(count) => {
                     self.server.app.metrics.counters.bytes_written(count);
@@ -281,7 +280,7 @@ impl<'a> Connection<'a> {
 
     /// Parks until the socket has something to tell, or the deadline has passed.
     fn wait(&mut self, deadline: u64, waiting: Waiting) -> Result<(), Stop> {
-        self.hung_up |= self.io.wait_io() & HANG_UP != 0;
+        self.hung_up |= self.socket.wait() & HANG_UP != 0;
         if !is_past(deadline) {
             return Ok(());
         }
@@ -301,6 +300,6 @@ impl<'a> Connection<'a> {
     }
 
     fn into_stream(self) -> TcpStream {
-        self.io.into_inner()
+        self.socket.into_stream()
     }
 }

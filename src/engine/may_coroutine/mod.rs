@@ -2,6 +2,7 @@
 //! that thread would block.
 
 mod connection;
+mod socket;
 mod spawner;
 mod watch;
 pub(super) mod work;
