@@ -94,7 +94,8 @@ fn what_waits_in_the_backlog_is_served() {
             while !response.closes() {
                 response = client.get(path_of(number), "");
             }
-            response.expect(if number % 2 == 0 { 200 } else { 503 });
+            // The signal may be seen between an answer and its header: healthy, and closing.
+            assert!(response.status == 200 || (number % 2 == 1 && response.status == 503), "{response:?}");
             client.expect_close();
         }
         assert_eq!(server.wait_for_exit().code(), Some(0));
