@@ -3,9 +3,9 @@
 use super::App;
 use crate::http::{JSON, Response, rfc3339_now};
 
-pub(super) fn answer(app: &App) -> Response {
+pub(super) fn answer(app: &App, draining: bool) -> Response {
     let time = rfc3339_now();
-    let (status, word) = if app.is_draining() { (503, "draining") } else { (200, "healthy") };
+    let (status, word) = if draining { (503, "draining") } else { (200, "healthy") };
     let mut body = Vec::with_capacity(96);
     for part in
         [r#"{"status":""#, word, r#"","server":""#, app.config.engine.name(), r#"","time":""#].map(str::as_bytes)

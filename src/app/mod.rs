@@ -67,14 +67,16 @@ impl App {
         #[cfg(feature = "test-hooks")]
         hang::hang_if_told(&request);
         let (endpoint, method) = (request.route.endpoint(), request.method);
-        let response = match request.route {
+        // Looked at once, so that an answer and what it says of its connection agree.
+        let draining = self.is_draining();
+        let mut response = match request.route {
             Route::Process if request.is_allowed() => return self.process(request, body),
             Route::Events if method == Method::Get => {
                 self.metrics.counters.answered(endpoint, Some(method), 200);
                 return Plan::Subscribe(request.subscription());
             }
             _ if !request.is_allowed() => request.not_allowed(),
-            Route::Health => health::answer(self),
+            Route::Health => health::answer(self, draining),
             Route::Metrics => self.metrics_page(&request),
             Route::Asset(asset) => asset.answer(&request),
             Route::Process | Route::Events => Response::ok("text/event-stream", Bytes::new()),
@@ -82,6 +84,7 @@ impl App {
             #[cfg(feature = "test-hooks")]
             Route::Hang => Response::error(500, "not hung"),
         };
+        response.is_last |= draining;
         self.metrics.counters.answered(endpoint, Some(method), response.status);
         Plan::Answer(response)
     }
@@ -147,8 +150,9 @@ impl Job {
     }
 
     /// The answer of a request whose work was not done: `response`, counted.
-    pub fn fail(mut self, response: Response) -> Response {
+    pub fn fail(mut self, mut response: Response) -> Response {
         self.finished = true;
+        response.is_last |= self.app.is_draining();
         self.app.metrics.counters.request_finished(self.method, response.status, self.received.elapsed());
         match self.request_id.take() {
             Some(id) => response.with("x-request-id", String::from(id)),

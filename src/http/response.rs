@@ -20,6 +20,8 @@ pub struct Response {
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// The body, which a HEAD request or a 304 leaves out although its length is still told for HEAD.
     pub body: Bytes,
+    /// Whether the connection must close after it.
+    pub is_last: bool,
 }
 
 /// A request refused before it reached the application. The connection always closes after it.
@@ -50,12 +52,12 @@ impl Envelope {
 impl Response {
     /// A 200 with `body`.
     pub fn ok(content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { status: 200, content_type, headers: Vec::new(), body: body.into() }
+        Self { status: 200, content_type, headers: Vec::new(), body: body.into(), is_last: false }
     }
 
     /// An error as the contract's JSON, `{"error":message}`.
     pub fn error(status: u16, message: &str) -> Self {
-        Self { status, content_type: JSON, headers: Vec::new(), body: error_body(message) }
+        Self { status, ..Self::ok(JSON, error_body(message)) }
     }
 
     /// The same response with one more header.
@@ -112,7 +114,7 @@ impl Reject {
 
     /// The answer to send before closing.
     pub fn response(self) -> Response {
-        let response = Response::error(self.status, self.message);
+        let response = Response { is_last: true, ..Response::error(self.status, self.message) };
         // RFC 9110 §15.5.6 wants a 405 to say what is allowed.
         if self.status == 405 { response.with("allow", "GET, HEAD") } else { response }
     }

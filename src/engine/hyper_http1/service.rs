@@ -38,8 +38,7 @@ impl<E: Execute> hyper::service::Service<hyper::Request<Incoming>> for Service<E
                 Some(request) => answer(&server, &exchange, &executor, request, message.into_body()).await,
                 None => Response::error(500, "no request was admitted"),
             };
-            // A request that ran out of time leaves its connection in doubt.
-            let keep = exchange.keep_alive() && response.status != 408 && !server.app.is_draining();
+            let keep = exchange.keep_alive() && !response.is_last;
             exchange.answered();
             Ok(into_hyper(response, keep))
         })

@@ -121,8 +121,7 @@ impl<'a> Connection<'a> {
             let received = self.read_request()?;
             let envelope = received.envelope;
             let response = self.answer(received);
-            // A request that ran out of time leaves its connection in doubt.
-            let keep_alive = envelope.keep_alive && response.status != 408 && !self.server.app.is_draining();
+            let keep_alive = envelope.keep_alive && !response.is_last;
             response.write_to(&mut self.output, Envelope { keep_alive, ..envelope });
             if !keep_alive {
                 self.write()?;
