@@ -16,7 +16,7 @@ const CHARTS = [
   { id: "throughput", key: "requests_per_sec", title: "Throughput", unit: "requests per second", show: rate, tick: compact, floor: 10 },
   { id: "p50", key: "p50", title: "Latency p50", unit: "ms", show: latency, tick: compact, floor: 1, canLog: true },
   { id: "p99", key: "p99", title: "Latency p99", unit: "ms", show: latency, tick: compact, floor: 1, canLog: true },
-  { id: "connections", key: "active", title: "Connections", unit: "open", show: count, tick: compact, floor: 10 },
+  { id: "connections", key: "active", title: "Connections", unit: "open", show: count, tick: compact, floor: 10, whole: true },
   { id: "cpu", key: "cpu", title: "CPU", unit: "100% = one core", show: load, tick: compact, floor: 100 },
   { id: "cpu_per_request", key: "cpu_micros_per_request", title: "CPU per request", unit: "µs", show: micros, tick: compact, floor: 10 },
   { id: "memory", key: "memory_mb", title: "Memory", unit: "MiB resident", show: mebibytes, tick: compact, floor: 10 },

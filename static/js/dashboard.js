@@ -31,7 +31,7 @@ const charts = (engine) => [
     ],
   },
   {
-    id: "connections", title: "Connections", show: count, tick: compact, floor: 10,
+    id: "connections", title: "Connections", show: count, tick: compact, floor: 10, whole: true,
     lines: [["Open", "active", { fill: 0.1 }], ["Idle", "idle", { dash: [7, 3], faint: 0.8, marked: false }], ["In flight", "in_flight", { neutral: true, dash: [2, 2.5], marked: false }]],
   },
   {
@@ -47,7 +47,7 @@ const charts = (engine) => [
     lines: [["Written", "bytes_written", { fill: 0.1 }], ["Read", "bytes_read", { neutral: true, dash: [3, 3] }]],
   },
   {
-    id: "queue", title: "Queue", unit: "jobs waiting", show: count, tick: compact, floor: 10, when: queued,
+    id: "queue", title: "Queue", unit: "jobs waiting", show: count, tick: compact, floor: 10, whole: true, when: queued,
     lines: [["Waiting", "queue_depth", { fill: 0.1 }], ["Refused", "refused_by_queue", { neutral: true, dash: [3, 3] }], ["Busy workers", "busy_workers", { textual: true }]],
   },
   {

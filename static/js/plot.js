@@ -13,7 +13,7 @@ const SOLID = [];
  * `dash`, `width`, `faint` (0 to 1, less ink), `fill`, `times` (a factor on the values).
  */
 export class Plot {
-  /** `spec`: `series`, `tick(value)`, `bare` (no axes), `floor` (lowest top), `low` (axis bottom), `limit()`, `log()`. */
+  /** `spec`: `series`, `tick(value)`, `bare` (no axes), `floor` (lowest top), `low` (axis bottom), `limit()`, `log()`, `whole` (counts). */
   constructor(host, spec) {
     this.host = host;
     this.spec = spec;
@@ -117,7 +117,7 @@ export class Plot {
     }
     bounds.low = spec.low ?? 0;
     const top = Math.max(peak, spec.floor ?? 1, bounds.low + 1e-9);
-    bounds.high = spec.bare ? top : linearTicks(bounds.low, top, this.height > palette.size * 24 ? 7 : 5, this.ticks);
+    bounds.high = spec.bare ? top : linearTicks(bounds.low, top, this.height > palette.size * 24 ? 7 : 5, this.ticks, spec.whole);
   }
 
   grid(ctx) {

@@ -11,9 +11,10 @@ export function niceStep(span, most) {
   return 10 * power;
 }
 
-/** Fills `ticks` from `low` upward in round steps and returns the axis top, which is the last tick. */
-export function linearTicks(low, high, most, ticks) {
-  const step = niceStep(high - low, most);
+/** Fills `ticks` from `low` upward in round steps, or `whole` ones, and returns the axis top, which is the last tick. */
+export function linearTicks(low, high, most, ticks, whole = false) {
+  const nice = niceStep(high - low, most);
+  const step = whole ? Math.ceil(nice) : nice;
   const first = Math.floor(low / step + 1e-9);
   const last = Math.max(first + 1, Math.ceil(high / step - 1e-9));
   ticks.length = 0;

@@ -46,6 +46,8 @@ test("axes end on round numbers that cover the data", () => {
     assert.ok(top >= peak && top <= peak * 2.5, `${peak} → ${top}`);
     assert.ok(ticks.length >= 2 && ticks.length <= 6, `${ticks}`);
   }
+  linearTicks(0, 12, 5, ticks, true);
+  assert.deepEqual(ticks, [0, 3, 6, 9, 12]);
   assert.deepEqual(logTicks(3, 120, ticks), [2, 200]);
   assert.deepEqual(ticks, [2, 5, 10, 20, 50, 100, 200]);
   assert.deepEqual(logTicks(0.01, 300, ticks), [0.01, 500]);
