@@ -107,7 +107,9 @@ impl Metrics {
             second.latency_since_start = sampled.since_start.summary();
             second.buckets = sampled.since_start.cumulative();
         }
-        second.process = process;
+        if process.resident_bytes > 0 {
+            second.process = process;
+        }
         second.board = sampled.board.collect();
         sampled.at = now;
         sampled.requests = requests;
@@ -126,7 +128,12 @@ impl Metrics {
 
     /// Everything, now.
     pub fn read(&self) -> Reading<'_> {
-        let second = self.sampled.lock().unwrap_or_else(PoisonError::into_inner).second.clone();
+        let mut second = self.sampled.lock().unwrap_or_else(PoisonError::into_inner).second.clone();
+        let process = process::collect();
+        // Without a free descriptor `/proc` cannot be read; the last second's figures are better than none.
+        if process.resident_bytes > 0 {
+            second.process = process;
+        }
         Reading {
             config: &self.config,
             totals: self.counters.totals(),

@@ -70,10 +70,12 @@ impl Process {
         kill_process(self.pid(), signal).expect("signal");
     }
 
-    /// Waits until the process has ended by itself.
+    /// Waits until the process has ended by itself and its whole log is here.
     pub(crate) fn wait_for_exit(&mut self) -> ExitStatus {
         let child = &mut self.child;
-        wait_for("the process to end", || child.try_wait().expect("wait"))
+        let status = wait_for("the process to end", || child.try_wait().expect("wait"));
+        wait_for("the end of its log", || self.log.lock().1.then_some(()));
+        status
     }
 
     /// Whether the process has not ended.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::{Execute, serve_connection};
@@ -34,13 +35,7 @@ pub(crate) async fn accept_loop<E: Execute>(server: Arc<Server>, executor: E, li
         match accepted {
             Ok((stream, _)) => {
                 trouble.is_over();
-                // Fails only on a connection that is already reset, which the first read will tell.
-                let _ = stream.set_nodelay(true);
-                if let Some(permit) = server.permit() {
-                    tokio::spawn(serve_connection(Arc::clone(&server), executor.clone(), stream, permit));
-                } else if let Ok(stream) = stream.into_std() {
-                    server.lobby.turn_away(stream);
-                }
+                receive(&server, &executor, stream);
             }
             Err(error) => {
                 let pause = trouble.pause_after(&error, &listener, |stream| server.lobby.turn_away(stream));
@@ -50,5 +45,24 @@ pub(crate) async fn accept_loop<E: Execute>(server: Arc<Server>, executor: E, li
             }
         }
     }
+    // Not ready in tokio's eyes does not mean that nothing waits: ask the kernel itself.
+    if let Ok(listener) = listener.into_std() {
+        while let Ok((stream, _)) = listener.accept() {
+            if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+                receive(&server, &executor, stream);
+            }
+        }
+    }
     server.acceptors.fetch_sub(1, Relaxed);
+}
+
+/// Gives a connection a permit and a task, or turns it away.
+fn receive<E: Execute>(server: &Arc<Server>, executor: &E, stream: TcpStream) {
+    // Fails only on a connection that is already reset, which the first read will tell.
+    let _ = stream.set_nodelay(true);
+    if let Some(permit) = server.permit() {
+        tokio::spawn(serve_connection(Arc::clone(server), executor.clone(), stream, permit));
+    } else if let Ok(stream) = stream.into_std() {
+        server.lobby.turn_away(stream);
+    }
 }
