@@ -32,22 +32,30 @@ const withinBound = new Rate('within_bound');
 export const options = {
     discardResponseBodies: true,
     summaryTrendStats: TREND_STATS,
-    scenarios: Object.fromEntries(RATES.map((rate, index) => [scenario(rate), {
-        executor: 'constant-arrival-rate',
-        rate,
-        duration: `${STEP_SECONDS}s`,
-        startTime: `${index * (STEP_SECONDS + GRACE_SECONDS)}s`,
-        gracefulStop: `${GRACE_SECONDS}s`,
-        preAllocatedVUs: Math.min(MOST_USERS, Math.max(10, Math.ceil(rate / 10))),
-        maxVUs: Math.max(10, MOST_USERS),
-    }])),
-    thresholds: Object.assign({}, ...RATES.map((rate, index) => ({
-        // A single rate, and the first of a search, must hold; the others are there to find where it ends.
-        [`within_bound{scenario:${scenario(rate)}}`]: [index === 0 ? 'rate>=0.99' : 'rate>=0'],
-        [`dropped_iterations{scenario:${scenario(rate)}}`]: [index === 0 ? 'count==0' : 'count>=0'],
-        [`answered{scenario:${scenario(rate)}}`]: ['count>=0'],
-        [`latency{scenario:${scenario(rate)}}`]: ['max>=0'],
-    }))),
+    scenarios: Object.fromEntries(
+        RATES.map((rate, index) => [
+            scenario(rate),
+            {
+                executor: 'constant-arrival-rate',
+                rate,
+                duration: `${STEP_SECONDS}s`,
+                startTime: `${index * (STEP_SECONDS + GRACE_SECONDS)}s`,
+                gracefulStop: `${GRACE_SECONDS}s`,
+                preAllocatedVUs: Math.min(MOST_USERS, Math.max(10, Math.ceil(rate / 10))),
+                maxVUs: Math.max(10, MOST_USERS),
+            },
+        ]),
+    ),
+    thresholds: Object.assign(
+        {},
+        ...RATES.map((rate, index) => ({
+            // A single rate, and the first of a search, must hold; the others are there to find where it ends.
+            [`within_bound{scenario:${scenario(rate)}}`]: [index === 0 ? 'rate>=0.99' : 'rate>=0'],
+            [`dropped_iterations{scenario:${scenario(rate)}}`]: [index === 0 ? 'count==0' : 'count>=0'],
+            [`answered{scenario:${scenario(rate)}}`]: ['count>=0'],
+            [`latency{scenario:${scenario(rate)}}`]: ['max>=0'],
+        })),
+    ),
 };
 
 export function setup() {
@@ -79,7 +87,9 @@ export function handleSummary(data) {
             ...steps.map(one => one.row),
         ]),
         '',
-        held.length ? `Highest rate that holds: ${held[held.length - 1].rate} requests a second.` : `Not even ${RATES[0]} requests a second hold.`,
+        held.length
+            ? `Highest rate that holds: ${held[held.length - 1].rate} requests a second.`
+            : `Not even ${RATES[0]} requests a second hold.`,
         '',
         ...explained(expected),
     ]);
@@ -92,7 +102,14 @@ function step(data, rate) {
     const inTime = of('within_bound').rate || 0;
     const holds = inTime >= 0.99 && dropped === 0;
     const times = ['p(50)', 'p(99)', 'max'].map(key => milliseconds(answered ? of('latency')[key] : undefined));
-    const row = [rate, (answered / STEP_SECONDS).toFixed(0), (inTime * 100).toFixed(1), ...times, dropped, holds ? 'yes' : 'no'];
+    const row = [
+        rate,
+        (answered / STEP_SECONDS).toFixed(0),
+        (inTime * 100).toFixed(1),
+        ...times,
+        dropped,
+        holds ? 'yes' : 'no',
+    ];
     return { rate, holds, row };
 }
 

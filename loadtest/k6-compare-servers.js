@@ -34,31 +34,47 @@ if (unknown.length) {
 }
 
 // A Trend and an error Counter for each engine, named after it.
-const own = Object.fromEntries(NAMES.map(name => {
-    const word = name.replace('-', '_');
-    return [name, {
-        latency: new Trend(`latency_${word}`, true),
-        errors: new Counter(`errors_${word}`),
-        memory: new Trend(`memory_mb_${word}`),
-        cpu: new Trend(`cpu_percent_${word}`),
-    }];
-}));
+const own = Object.fromEntries(
+    NAMES.map(name => {
+        const word = name.replace('-', '_');
+        return [
+            name,
+            {
+                latency: new Trend(`latency_${word}`, true),
+                errors: new Counter(`errors_${word}`),
+                memory: new Trend(`memory_mb_${word}`),
+                cpu: new Trend(`cpu_percent_${word}`),
+            },
+        ];
+    }),
+);
 
 export const options = {
     discardResponseBodies: true,
     summaryTrendStats: TREND_STATS,
-    scenarios: Object.assign({}, ...NAMES.map((name, index) => {
-        const startTime = __ENV.TOGETHER === '1' ? '0s' : `${index * (SECONDS + GRACE_SECONDS)}s`;
-        const common = { executor: 'constant-vus', duration: `${SECONDS}s`, startTime, gracefulStop: `${GRACE_SECONDS}s` };
-        return {
-            [name]: { ...common, exec: 'load', vus: USERS, tags: { engine: name } },
-            [`${name}-watch`]: { ...common, exec: 'watch', vus: 1 },
-        };
-    })),
-    thresholds: Object.assign({}, ...NAMES.map(name => ({
-        [`as_expected{engine:${name}}`]: ['rate>=0.999'],
-        [`in_time{engine:${name}}`]: ['rate>0.95'],
-    }))),
+    scenarios: Object.assign(
+        {},
+        ...NAMES.map((name, index) => {
+            const startTime = __ENV.TOGETHER === '1' ? '0s' : `${index * (SECONDS + GRACE_SECONDS)}s`;
+            const common = {
+                executor: 'constant-vus',
+                duration: `${SECONDS}s`,
+                startTime,
+                gracefulStop: `${GRACE_SECONDS}s`,
+            };
+            return {
+                [name]: { ...common, exec: 'load', vus: USERS, tags: { engine: name } },
+                [`${name}-watch`]: { ...common, exec: 'watch', vus: 1 },
+            };
+        }),
+    ),
+    thresholds: Object.assign(
+        {},
+        ...NAMES.map(name => ({
+            [`as_expected{engine:${name}}`]: ['rate>=0.999'],
+            [`in_time{engine:${name}}`]: ['rate>0.95'],
+        })),
+    ),
 };
 
 export function setup() {
@@ -103,11 +119,13 @@ export function handleSummary(data) {
         '',
         ...table(comparison(data)),
         '',
-        ...(works.size > 1 ? [
-            'The engines run different work, so latency and rate compare settings here, not engines. For a fair',
-            'comparison start all with the same, for example: WORK=sleep:10ms WORKERS=64 fastgo',
-            '',
-        ] : []),
+        ...(works.size > 1
+            ? [
+                  'The engines run different work, so latency and rate compare settings here, not engines. For a fair',
+                  'comparison start all with the same, for example: WORK=sleep:10ms WORKERS=64 fastgo',
+                  '',
+              ]
+            : []),
         ...NAMES.flatMap(name => explained(expected[name])),
     ]);
 }
@@ -132,7 +150,11 @@ function comparison(data) {
         ['', ...NAMES, 'winner'],
         ...rows.map(([label, read, format, sign]) => {
             const numbers = NAMES.map(read);
-            return [label, ...numbers.map(number => (Number.isFinite(number) ? format(number) : '-')), winner(numbers, sign)];
+            return [
+                label,
+                ...numbers.map(number => (Number.isFinite(number) ? format(number) : '-')),
+                winner(numbers, sign),
+            ];
         }),
     ];
 }

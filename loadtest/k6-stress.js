@@ -78,7 +78,9 @@ export function handleSummary(data) {
         ]),
         '',
         breakingPoint(levels, broken),
-        Number.isFinite(limit) ? `The settings alone allow ${Math.round(limit)} requests a second.` : 'The settings set no limit: the machine does.',
+        Number.isFinite(limit)
+            ? `The settings alone allow ${Math.round(limit)} requests a second.`
+            : 'The settings set no limit: the machine does.',
         '',
         ...explained(expected[LEVELS.length - 1]),
     ]);
@@ -98,11 +100,19 @@ function levelFigures(data, users, boundMs) {
     const latency = of('latency');
     const all = answered + refused + expired + other + none;
     const state =
-        all === 0 ? 'not reached'
-        : other + none > 0.01 * all ? 'fails'
-        : refused + expired > 0.01 * all ? 'sheds'
-        : latency['p(95)'] > boundMs ? 'queues'
-        : 'holds';
+        all === 0
+            ? 'not reached'
+            : other + none > 0.01 * all
+              ? 'fails'
+              : refused + expired > 0.01 * all
+                ? 'sheds'
+                : latency['p(95)'] > boundMs
+                  ? 'queues'
+                  : 'holds';
     const times = ['p(50)', 'p(95)', 'p(99)'].map(key => milliseconds(answered ? latency[key] : undefined));
-    return { users, state, row: [users, (answered / HOLD_SECONDS).toFixed(0), ...times, refused, expired, other, none, state] };
+    return {
+        users,
+        state,
+        row: [users, (answered / HOLD_SECONDS).toFixed(0), ...times, refused, expired, other, none, state],
+    };
 }

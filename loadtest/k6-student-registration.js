@@ -23,7 +23,13 @@ import { findTarget } from './lib/target.js';
 const USERS = users(2000);
 const SECONDS = seconds(300);
 const PAUSE_SECONDS = 1;
-const CROWD = [[0.1, 0.1], [0.2, 0.5], [0.2, 1], [0.4, 1], [0.1, 0]];
+const CROWD = [
+    [0.1, 0.1],
+    [0.2, 0.5],
+    [0.2, 1],
+    [0.4, 1],
+    [0.1, 0],
+];
 
 const registrationSuccess = new Rate('registration_success');
 const registrationLatency = new Trend('registration_latency', true);

@@ -13,6 +13,7 @@ IP_BIND_ADDRESS_NO_PORT = 24
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 IN_PROGRESS = 256
 LIMIT_SECONDS = 60
+ANSWER_SECONDS = 10
 
 WHOLE_REQUEST = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: fastgo-crowd\r\nAccept: */*\r\n\r\n"
 HALF_REQUEST = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: fastgo-"
@@ -44,6 +45,21 @@ class Crowd:
         for held in self.sockets:
             held.close()
         self.sockets.clear()
+
+    def ask_once_a_second(self, seconds):
+        """Every connection asks again each second, one after the other at even distances; returns the requests sent."""
+        for held in self.sockets:
+            held.settimeout(ANSWER_SECONDS)
+        started = time.monotonic()
+        for turn in range(seconds):
+            for index, held in enumerate(self.sockets):
+                if turn and not held.recv(4096):
+                    raise ConnectionError("the server closed a connection that asks once a second")
+                time.sleep(max(0, started + turn + index / self.count - time.monotonic()))
+                held.send(self.request)
+        for held in self.sockets:
+            held.recv(4096)
+        return seconds * self.count
 
     def lost(self):
         """How many connections the server has closed meanwhile."""

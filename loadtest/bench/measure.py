@@ -14,6 +14,8 @@ KEEP_ALIVE_CONNECTIONS = 64
 WARM_UP_SECONDS = 1
 IDLE_GRACE_SECONDS = 3.0
 ACTIVE_SETTLE_SECONDS = 1.0
+SPARSE_CONNECTIONS = 2_000
+SPARSE_SECONDS = 4
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,27 @@ def load(plan, running, seconds, headers=()):
     return report | {"cpu_us": used * 1e6 / report["requests"], "rate": report["requests"] / report["seconds"]}
 
 
+def sparse(running):
+    """The server's CPU time per request when each of many connections asks once a second, as people and sensors do.
+
+    Here an engine that lets idle connections go dormant pays for it: every request has to wake one.
+    """
+    with Crowd(running.port, SPARSE_CONNECTIONS, WHOLE_REQUEST) as crowd:
+        time.sleep(ACTIVE_SETTLE_SECONDS)
+        before = running.cpu_seconds()
+        requests = crowd.ask_once_a_second(SPARSE_SECONDS)
+        return (running.cpu_seconds() - before) * 1e6 / requests
+
+
 def speed(plan, server, figures):
-    """One round of a server on its own: start-up, keep-alive requests, a new connection for each request."""
+    """One round of a server on its own: start-up, requests at full speed, sparse ones, a connection for each."""
     with RunningServer(server, plan.server_cores) as running:
         figures.add("start_ms", running.start_ms)
         wrk(plan, running.url("/health"), WARM_UP_SECONDS)
         report = load(plan, running, plan.load_seconds)
         for column in ("cpu_us", "rate", "p50", "p99", "p999"):
             figures.add(column, report[column])
+        figures.add("sparse_cpu_us", sparse(running))
         if closes_when_asked(running):
             report = load(plan, running, plan.load_seconds, ["Connection: close"])
             figures.add("churn_rate", report["rate"])

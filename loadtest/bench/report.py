@@ -11,6 +11,7 @@ CHECK_TOLERANCE = 1.2
 # Column, heading, decimals.
 COLUMNS = [
     ("cpu_us", "CPU µs/req", 2),
+    ("sparse_cpu_us", "CPU µs/sparse req", 0),
     ("rate", "req/s", 0),
     ("p50", "p50 ms", 2),
     ("p99", "p99 ms", 2),

@@ -16,7 +16,11 @@ export function workMs(engine) {
 export function capacity(engine) {
     const busy = workMs(engine) / 1000;
     const isPool = engine.engine === 'worker-pool';
-    const atOnce = engine.work.startsWith('cpu:') ? Math.min(engine.cores, engine.workers) : isPool ? engine.workers : Infinity;
+    const atOnce = engine.work.startsWith('cpu:')
+        ? Math.min(engine.cores, engine.workers)
+        : isPool
+          ? engine.workers
+          : Infinity;
     return busy > 0 ? atOnce / busy : Infinity;
 }
 
@@ -30,12 +34,24 @@ export function expectClosedLoop(engine, users, pauseSeconds) {
     const limit = capacity(engine);
     const wanted = users / (pauseSeconds + workMs(engine) / 1000);
     const waitMs = Math.max(workMs(engine), (users / limit - pauseSeconds) * 1000);
-    return verdict(engine, wanted, limit, Math.min(waitMs, engine.longestWaitMs), `answers take up to ${(waitMs / 1000).toFixed(1)} s`);
+    return verdict(
+        engine,
+        wanted,
+        limit,
+        Math.min(waitMs, engine.longestWaitMs),
+        `answers take up to ${(waitMs / 1000).toFixed(1)} s`,
+    );
 }
 
 /** Judges an open model: `rate` requests a second, whatever the answers take. */
 export function expectRate(engine, rate) {
-    return verdict(engine, rate, capacity(engine), workMs(engine), 'the longer the load lasts, the longer the answers take');
+    return verdict(
+        engine,
+        rate,
+        capacity(engine),
+        workMs(engine),
+        'the longer the load lasts, the longer the answers take',
+    );
 }
 
 function verdict(engine, wanted, limit, expectedMs, consequence) {

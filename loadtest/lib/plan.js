@@ -34,7 +34,7 @@ export function stages(shape, peak, totalSeconds) {
 
 /** `1h30m`, `250ms`, `90s` in seconds, as k6 and fastgo write durations. */
 export function parseSeconds(text) {
-    const unit = { h: 3600, m: 60, s: 1, ms: 1e-3, us: 1e-6, 'µs': 1e-6, ns: 1e-9 };
+    const unit = { h: 3600, m: 60, s: 1, ms: 1e-3, us: 1e-6, µs: 1e-6, ns: 1e-9 };
     const parts = [...text.matchAll(/([\d.]+)\s*(ms|us|µs|ns|h|m|s)\s*/g)];
     if (!parts.length || parts.map(part => part[0]).join('') !== text) {
         throw new Error(`"${text}" is no duration; write for example 90s, 5m or 1h30m`);

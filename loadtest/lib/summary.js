@@ -68,7 +68,9 @@ export function milliseconds(number) {
 export function table(rows) {
     const widths = rows[0].map((_, column) => Math.max(...rows.map(row => String(row[column]).length)));
     return rows.map(row =>
-        row.map((cell, column) => (column ? String(cell).padStart(widths[column]) : String(cell).padEnd(widths[0]))).join('  '),
+        row
+            .map((cell, column) => (column ? String(cell).padStart(widths[column]) : String(cell).padEnd(widths[0])))
+            .join('  '),
     );
 }
 
@@ -90,6 +92,11 @@ function thresholdLines(data) {
 }
 
 function valueOf(metric) {
-    const value = metric.type === 'rate' ? metric.values.rate : metric.type === 'counter' ? metric.values.count : metric.values.value;
+    const value =
+        metric.type === 'rate'
+            ? metric.values.rate
+            : metric.type === 'counter'
+              ? metric.values.count
+              : metric.values.value;
     return value === undefined ? '' : `  (${Number(value.toFixed(4))})`;
 }

@@ -36,7 +36,9 @@ export function findEngines(names) {
         const port = FIRST_PORT + ENGINES.indexOf(name);
         const answer = orAbort(firstOf(HOSTS.map(host => `http://${host}:${port}`)));
         if (answer.engine !== name) {
-            exec.test.abort(`${answer.url} is the engine ${answer.engine}, not ${name}: set PORT to the port of worker-pool`);
+            exec.test.abort(
+                `${answer.url} is the engine ${answer.engine}, not ${name}: set PORT to the port of worker-pool`,
+            );
         }
         found[name] = answer;
     }
@@ -102,8 +104,8 @@ function orAbort(answer) {
     if (answer.problem) {
         exec.test.abort(
             `${answer.problem}. ` +
-            'Start fastgo there (`fastgo`, or on the board `sudo systemctl start fastgo`), or name another target: ' +
-            '-e TARGET_URL=http://HOST:PORT for one engine, -e HOST=HOST for all.',
+                'Start fastgo there (`fastgo`, or on the board `sudo systemctl start fastgo`), or name another target: ' +
+                '-e TARGET_URL=http://HOST:PORT for one engine, -e HOST=HOST for all.',
         );
     }
     return answer;
