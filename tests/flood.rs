@@ -195,8 +195,7 @@ fn paced_latency_counts_from_the_due_instant() {
     let (code, report) = flood(address, "-c 1 --ramp 0s --hold 1s --rate 100");
     assert_eq!(code, Some(0), "{report}");
     let paced = &report["latency_ms"]["paced"];
-    let count = paced["count"].as_u64().unwrap();
-    assert!(count >= 99, "{report}");
+    assert_eq!(paced["count"], 100, "{report}");
     assert!(paced["max"].as_f64().unwrap() >= 490.0, "{report}");
     assert!(paced["p90"].as_f64().unwrap() >= 200.0, "the stall was hidden: {report}");
 }
@@ -209,9 +208,8 @@ fn paced_requests_open_new_connections_when_the_server_closes() {
     });
     let (code, report) = flood(address, "-c 4 --ramp 0s --hold 500ms --rate 100");
     assert_eq!(code, Some(0), "{report}");
-    let replaced = report["replaced_connections"].as_u64().unwrap();
-    assert!(replaced >= 49, "{report}");
-    assert_eq!(report["answered"], 4 + replaced);
+    assert_eq!(report["replaced_connections"], 50, "{report}");
+    assert_eq!(report["answered"], 54, "{report}");
 }
 
 #[test]
@@ -227,8 +225,8 @@ fn a_paced_request_that_never_gets_a_connection_times_out() {
     assert_eq!(code, Some(1), "{report}");
     assert_eq!(report["answered"], 1);
     assert_eq!(report["unfinished"], 0);
-    let issued = report["failures"]["timeout"].as_u64().unwrap();
-    assert!(issued >= 6, "{report}");
+    assert!(report["failures"]["timeout"].as_u64().unwrap() >= 1, "{report}");
+    assert_eq!(report["failed"], 6, "{report}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(200);
 pub(super) enum Order {
     /// Every process has settled: begin the paced requests.
     Hold,
-    /// Issue no more; leave when all that were issued are done.
+    /// The hold is over: leave when the paced requests that fall due in it are done.
     Finish,
 }
 
@@ -88,25 +88,23 @@ pub(super) fn run() -> anyhow::Result<()> {
 async fn work(share: Share, mut orders: mpsc::UnboundedReceiver<Order>) -> anyhow::Result<()> {
     let worker = Rc::new(Worker::new(share));
     let mut due = pace(worker.share.ramp_schedule(Instant::now()))?;
-    let mut ramping = true;
+    let (mut ramping, mut more, mut finishing) = (true, true, false);
     let mut report = interval(REPORT_EVERY);
     report.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut finishing = false;
-    while !(finishing && worker.unfinished() == 0) {
+    while !(finishing && !more && worker.unfinished() == 0) {
         tokio::select! {
-            Some(due) = due.recv(), if !finishing => if ramping { worker.ramp(due) } else { worker.issue(due) },
+            due = due.recv(), if more => match due {
+                Some(due) if ramping => worker.ramp(due),
+                Some(due) => worker.issue(due),
+                None => more = false,
+            },
             order = orders.recv() => match order {
                 Some(Order::Hold) => {
                     ramping = false;
+                    more = true;
                     due = pace(worker.share.paced_schedule(Instant::now()))?;
                 }
-                Some(Order::Finish) => {
-                    finishing = true;
-                    // What fell due before the end is part of it, even if this process is behind.
-                    while let Ok(due) = due.try_recv() {
-                        worker.issue(due);
-                    }
-                }
+                Some(Order::Finish) => finishing = true,
                 None => break,
             },
             () = worker.changed.notified() => tell(&worker)?,

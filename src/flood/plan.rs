@@ -76,6 +76,7 @@ impl Plan {
                 request: args.url.request(),
                 connections: connections / processes + usize::from(place < connections % processes),
                 ramp: args.ramp,
+                hold: args.hold,
                 rate: args.rate.map(|rate| rate / processes as f64),
                 phase: place as f64 / processes as f64,
                 sources: rotated(&sources, place),

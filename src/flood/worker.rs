@@ -26,6 +26,7 @@ pub(super) struct Share {
     pub(super) request: String,
     pub(super) connections: usize,
     pub(super) ramp: Duration,
+    pub(super) hold: Duration,
     /// Requests a second during the hold.
     pub(super) rate: Option<f64>,
     /// Where this process's instants lie between those of the others: 0 up to, not including, 1.
@@ -43,11 +44,12 @@ impl Share {
         (0..count).map(move |place| start + ramp.mul_f64((place as f64 + phase) / count as f64))
     }
 
-    /// When each paced request is due, without end; nothing without a rate.
+    /// When each paced request of the hold is due; nothing without a rate.
     pub(super) fn paced_schedule(&self, start: Instant) -> impl Iterator<Item = Instant> + use<> {
-        let phase = self.phase;
+        let (phase, hold) = (self.phase, self.hold);
         self.rate.into_iter().flat_map(move |rate| {
-            (0_u64..).map(move |place| start + Duration::from_secs_f64((place as f64 + phase) / rate))
+            let due = (0_u64..).map(move |place| Duration::from_secs_f64((place as f64 + phase) / rate));
+            due.take_while(move |due| *due < hold).map(move |due| start + due)
         })
     }
 }
@@ -264,4 +266,36 @@ impl Drop for Settling<'_> {
 
 fn add(cell: &Cell<usize>, count: usize) {
     cell.set(cell.get() + count);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shares_of_all_processes_make_one_even_schedule() {
+        let share = |phase| Share {
+            address: "127.0.0.1:1".parse().unwrap(),
+            request: String::new(),
+            connections: 2,
+            ramp: Duration::from_secs(1),
+            hold: Duration::from_secs(1),
+            rate: Some(2.0),
+            phase,
+            sources: Vec::new(),
+            timeout: Duration::from_secs(1),
+        };
+        let start = Instant::now();
+        let millis = |due: Instant| (due - start).as_millis();
+        let sorted = |mut all: Vec<u128>| {
+            all.sort_unstable();
+            all
+        };
+        let both = [share(0.0), share(0.5)];
+        let ramp = both.iter().flat_map(|share| share.ramp_schedule(start).map(millis)).collect();
+        assert_eq!(sorted(ramp), [0, 250, 500, 750]);
+        let paced = both.iter().flat_map(|share| share.paced_schedule(start).map(millis)).collect();
+        assert_eq!(sorted(paced), [0, 250, 500, 750]);
+        assert_eq!(Share { rate: None, ..share(0.0) }.paced_schedule(start).count(), 0);
+    }
 }
