@@ -41,6 +41,8 @@ impl Subscription {
 #[derive(Default)]
 pub struct EventLog {
     samples: Mutex<VecDeque<Arc<Sample>>>,
+    /// What newcomers of this second are given, made for the first of them.
+    opening: Mutex<Option<(Bytes, u64)>>,
 }
 
 impl EventLog {
@@ -58,6 +60,8 @@ impl EventLog {
         let id = samples.back().map_or(1, |last| last.id + 1);
         let event = format!("id: {id}\ndata: {json}\n\n").into();
         let sample = Arc::new(Sample { id, json: json.into(), event });
+        // A new second has a new opening; the old one need not be kept for nobody.
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner).take();
         samples.push_back(Arc::clone(&sample));
         if samples.len() > KEPT {
             samples.pop_front();
@@ -71,23 +75,35 @@ impl EventLog {
     pub fn history(&self, after: Option<u64>) -> (Bytes, u64) {
         let samples = self.lock();
         let newest = samples.back().map_or(0, |last| last.id);
-        let after = after.filter(|&id| id <= newest);
-        let fresh = samples.iter().filter(|sample| after.is_none_or(|after| sample.id > after));
-        let skipped = if after.is_some() { 0 } else { samples.len().saturating_sub(HISTORY) };
-        let mut event = format!("event: history\nid: {newest}\ndata: [");
-        for (index, sample) in fresh.skip(skipped).enumerate() {
-            if index > 0 {
-                event.push(',');
-            }
-            event.push_str(&sample.json);
+        if let Some(after) = after.filter(|&id| id <= newest) {
+            return (history_event(samples.iter().filter(|sample| sample.id > after), newest), newest);
         }
-        event.push_str("]\n\n");
-        (event.into(), newest)
+        let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*opening {
+            Some((event, id)) if *id == newest => (event.clone(), newest),
+            _ => {
+                let event = history_event(samples.iter().skip(samples.len().saturating_sub(HISTORY)), newest);
+                *opening = Some((event.clone(), newest));
+                (event, newest)
+            }
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Sample>>> {
         self.samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn history_event<'a>(samples: impl Iterator<Item = &'a Arc<Sample>>, newest: u64) -> Bytes {
+    let mut event = format!("event: history\nid: {newest}\ndata: [");
+    for (index, sample) in samples.enumerate() {
+        if index > 0 {
+            event.push(',');
+        }
+        event.push_str(&sample.json);
+    }
+    event.push_str("]\n\n");
+    event.into()
 }
 
 #[cfg(test)]

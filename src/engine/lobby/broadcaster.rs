@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
 use super::super::connections::Permit;
+use super::super::memory::tidy;
 use crate::app::{App, EventLog, Subscription};
 
 /// Between two samples.
@@ -98,6 +99,7 @@ impl Broadcaster {
                     }
                 }
                 each_second();
+                tidy();
             }
             let patience = self.app.config.write_timeout;
             subscribers.retain_mut(|subscriber| subscriber.write(&self.app, patience));
