@@ -43,6 +43,8 @@ pub(super) struct Count {
     pub(super) settled: Option<Instant>,
     pub(super) held: Option<Instant>,
     pub(super) ended: Option<Instant>,
+    /// When the last paced answer was reported.
+    pub(super) last_paced: Option<Instant>,
     pub(super) interrupted: bool,
 }
 
@@ -71,6 +73,12 @@ impl Count {
         self.settled.map_or(Duration::ZERO, |settled| {
             self.held.or(self.ended).map_or_else(|| settled.elapsed(), |end| end - settled)
         })
+    }
+
+    /// The time in which the paced answers came: the hold, and longer if the last came after it.
+    pub(super) fn paced_took(&self) -> Duration {
+        let last = self.settled.zip(self.last_paced).map_or(Duration::ZERO, |(settled, last)| last - settled);
+        self.hold_took().max(last)
     }
 
     /// From the start to the end, or until now.
@@ -125,6 +133,7 @@ pub(super) async fn run(plan: &Plan, progress: &mut Progress) -> anyhow::Result<
         settled: None,
         held: None,
         ended: None,
+        last_paced: None,
         interrupted: false,
     };
     let mut tick = interval_at((count.started + progress.every()).into(), progress.every());
@@ -170,6 +179,9 @@ async fn stop((interrupt, terminate): &mut (Signal, Signal)) {
 fn note(member: &mut Member, event: Event, count: &mut Count) {
     match event {
         Event::News(snapshot) => {
+            if snapshot.news.paced.count() > 0 {
+                count.last_paced = Some(Instant::now());
+            }
             count.total.merge(&snapshot.news);
             member.open = snapshot.open;
             member.unfinished = snapshot.unfinished;

@@ -112,8 +112,8 @@ pub(super) fn summary(plan: &Plan, count: &Count, paint: Paint) -> String {
             "{} {} at {:.1}/s of {rate}/s asked, over {}; {} connections replaced",
             paint.dim("paced    "),
             paint.bold(thousands(total.paced.count())),
-            per_second(total.paced.count(), count.hold_took()),
-            short(count.hold_took()),
+            per_second(total.paced.count(), count.paced_took()),
+            short(count.paced_took()),
             thousands(total.replaced),
         ));
         // Fewer cannot move the quantiles of the table.
@@ -197,7 +197,7 @@ pub(super) fn json(plan: &Plan, count: &Count) -> Value {
         "bytes_read": total.bytes,
         "answered_per_sec": per_second(total.answered, count.took()),
         "ramp_answered_per_sec": per_second(total.first.count(), count.ramp_took()),
-        "paced_answered_per_sec": per_second(total.paced.count(), count.hold_took()),
+        "paced_answered_per_sec": per_second(total.paced.count(), count.paced_took()),
         "latency_ms": latency,
     })
 }
