@@ -107,6 +107,7 @@ impl Metrics {
             second.latency_since_start = sampled.since_start.summary();
             second.buckets = sampled.since_start.cumulative();
         }
+        // Without a free descriptor `/proc` cannot be read; the last second's figures are better than none.
         if process.resident_bytes > 0 {
             second.process = process;
         }
@@ -128,12 +129,7 @@ impl Metrics {
 
     /// Everything, now.
     pub fn read(&self) -> Reading<'_> {
-        let mut second = self.sampled.lock().unwrap_or_else(PoisonError::into_inner).second.clone();
-        let process = process::collect();
-        // Without a free descriptor `/proc` cannot be read; the last second's figures are better than none.
-        if process.resident_bytes > 0 {
-            second.process = process;
-        }
+        let second = self.sampled.lock().unwrap_or_else(PoisonError::into_inner).second.clone();
         Reading {
             config: &self.config,
             totals: self.counters.totals(),
