@@ -173,13 +173,13 @@ mod tests {
     #[test]
     fn loopback_targets_get_as_many_sources_as_half_full_ranges_need() {
         let local = IpAddr::from([127, 0, 0, 1]);
-        assert!(loopback_sources(local, 14_000, 28_232).is_empty());
+        assert_eq!(loopback_sources(local, 14_000, 28_232), [] as [std::net::IpAddr; 0]);
         let many = loopback_sources(local, 60_000, 28_232);
         assert_eq!(many.len(), 5);
         assert_eq!(many[4], IpAddr::from([127, 0, 0, 6]));
         assert_eq!(loopback_sources(local, 5_000_000, 28_232)[300], IpAddr::from([127, 0, 1, 46]));
-        assert!(loopback_sources(IpAddr::from([192, 168, 1, 2]), 60_000, 28_232).is_empty());
-        assert!(loopback_sources("::1".parse().unwrap(), 60_000, 28_232).is_empty());
+        assert_eq!(loopback_sources(IpAddr::from([192, 168, 1, 2]), 60_000, 28_232), [] as [std::net::IpAddr; 0]);
+        assert_eq!(loopback_sources("::1".parse().unwrap(), 60_000, 28_232), [] as [std::net::IpAddr; 0]);
     }
 
     #[test]
@@ -187,6 +187,6 @@ mod tests {
         let sources = [IpAddr::from([127, 0, 0, 2]), IpAddr::from([127, 0, 0, 3])];
         assert_eq!(rotated(&sources, 1), [sources[1], sources[0]]);
         assert_eq!(rotated(&sources, 2), sources);
-        assert!(rotated(&[], 1).is_empty());
+        assert_eq!(rotated(&[], 1), [] as [std::net::IpAddr; 0]);
     }
 }

@@ -42,7 +42,7 @@ mod tests {
         assert_eq!(throttled.occurred, both);
 
         let past = parse("0xa0000\n").unwrap();
-        assert!(past.now.is_empty());
+        assert_eq!(past.now, [] as [&str; 0]);
         assert_eq!(past.occurred, ["frequency_capped", "soft_temperature_limit"]);
 
         let calm = parse("throttled=0x0\n").unwrap();

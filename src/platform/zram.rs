@@ -43,8 +43,8 @@ mod tests {
                      /dev/sda2                               partition\t2097136\t\t512\t\t10\n";
         let found = parse_swaps(swaps, Path::new("/sys"));
         assert_eq!(found, [PathBuf::from("/sys/block/zram0/mm_stat")]);
-        assert!(parse_swaps("", Path::new("/sys")).is_empty());
-        assert!(parse_swaps("/dev/zram/../x\n\n/dev/\n", Path::new("/sys")).is_empty());
+        assert_eq!(parse_swaps("", Path::new("/sys")), [] as [std::path::PathBuf; 0]);
+        assert_eq!(parse_swaps("/dev/zram/../x\n\n/dev/\n", Path::new("/sys")), [] as [std::path::PathBuf; 0]);
     }
 
     #[test]
