@@ -1,6 +1,7 @@
 """Tells how long a service takes until it says READY=1, and fails when that is more than the limit.
 
-python3 ready.py LIMIT_MS COMMAND...      the best of five starts, on a port of the kernel's choice
+python3 ready.py LIMIT_MS COMMAND...      the best of five starts, on a port of the kernel's choice; said on
+                                          file descriptor 3
 """
 import os
 import socket
@@ -33,5 +34,5 @@ def start(command, directory):
 
 with tempfile.TemporaryDirectory() as directory:
     best = min(start(sys.argv[2:], directory) for _ in range(5))
-print(f"   # ready after {best:.1f} ms", file=open("/dev/fd/3", "w"))
+os.write(3, f"   # ready after {best:.1f} ms\n".encode())
 sys.exit(best > limit)
