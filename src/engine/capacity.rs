@@ -29,7 +29,7 @@ pub fn clamp(config: &mut Config) -> Vec<String> {
     if let Some(descriptors) = descriptors {
         let reserved = (descriptors / 4).clamp(LEAST_RESERVED_FDS, RESERVED_FDS);
         lower(
-            descriptors - reserved,
+            descriptors.saturating_sub(reserved),
             format!("{descriptors} open files are allowed, {reserved} of them are kept back"),
         );
     }
