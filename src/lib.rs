@@ -9,7 +9,13 @@
 //! - [`metrics`]: counting on the hot path, measuring once a second, JSON and Prometheus from one table.
 //! - [`platform`]: the board. Collectors for `/proc` and `/sys`, one small file for each subsystem.
 //! - [`config`] and [`http`] are leaves: the settings, and the rules of HTTP/1 that all engines share.
-//! - [`throttle`]: at most one warning a second.
+//! - [`throttle`]: at most one warning a second. [`terminal`]: colours and numbers for people.
+//!
+//! Beside the server, each a command or a listener of its own:
+//!
+//! - [`flood`]: opens very many connections at once and holds them.
+//! - [`doctor`]: what this machine's limits allow, and what mends them.
+//! - [`pprof`]: profiles of the running process, on loopback.
 
 pub mod app;
 pub mod config;

@@ -1,7 +1,7 @@
 //! The samples that `/sse/metrics` streams: serialised once, shared by every subscriber.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
@@ -39,10 +39,13 @@ impl Subscription {
 
 /// The last quarter of an hour.
 #[derive(Default)]
-pub struct EventLog {
-    samples: Mutex<VecDeque<Arc<Sample>>>,
+pub struct EventLog(Mutex<Log>);
+
+#[derive(Default)]
+struct Log {
+    samples: VecDeque<Arc<Sample>>,
     /// What newcomers of this second are given, made for the first of them.
-    opening: Mutex<Option<(Bytes, u64)>>,
+    opening: Option<Bytes>,
 }
 
 impl EventLog {
@@ -56,41 +59,41 @@ impl EventLog {
 
     /// Adds the next sample.
     pub(super) fn push(&self, json: &str) -> Arc<Sample> {
-        let mut samples = self.lock();
-        let id = samples.back().map_or(1, |last| last.id + 1);
+        let mut log = self.lock();
+        let id = log.newest() + 1;
         let event = format!("id: {id}\ndata: {json}\n\n").into();
         let sample = Arc::new(Sample { id, json: json.into(), event });
-        // A new second has a new opening; the old one need not be kept for nobody.
-        self.opening.lock().unwrap_or_else(PoisonError::into_inner).take();
-        samples.push_back(Arc::clone(&sample));
-        if samples.len() > KEPT {
-            samples.pop_front();
+        log.opening = None;
+        log.samples.push_back(Arc::clone(&sample));
+        if log.samples.len() > KEPT {
+            log.samples.pop_front();
         }
         sample
     }
 
-    /// The `history` event for a subscriber that has everything up to `after`, and the id of its newest sample.
+    /// The `history` event for a subscriber that has everything up to `after`; its id is that of its newest sample.
     ///
     /// An id this server never gave out (it restarted meanwhile) counts as none.
-    pub fn history(&self, after: Option<u64>) -> (Bytes, u64) {
-        let samples = self.lock();
-        let newest = samples.back().map_or(0, |last| last.id);
+    pub fn history(&self, after: Option<u64>) -> Bytes {
+        let log = &mut *self.lock();
+        let newest = log.newest();
+        let samples = log.samples.iter();
         if let Some(after) = after.filter(|&id| id <= newest) {
-            return (history_event(samples.iter().filter(|sample| sample.id > after), newest), newest);
+            return history_event(samples.filter(|sample| sample.id > after), newest);
         }
-        let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*opening {
-            Some((event, id)) if *id == newest => (event.clone(), newest),
-            _ => {
-                let event = history_event(samples.iter().skip(samples.len().saturating_sub(HISTORY)), newest);
-                *opening = Some((event.clone(), newest));
-                (event, newest)
-            }
-        }
+        let skipped = log.samples.len().saturating_sub(HISTORY);
+        log.opening.get_or_insert_with(|| history_event(samples.skip(skipped), newest)).clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Sample>>> {
-        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Log> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    /// The id of the newest sample; 0 before the first.
+    fn newest(&self) -> u64 {
+        self.samples.back().map_or(0, |last| last.id)
     }
 }
 
@@ -120,15 +123,17 @@ mod tests {
     #[test]
     fn history_is_bounded_and_resumes() {
         let log = EventLog::default();
-        assert_eq!(log.history(None), (Bytes::from("event: history\nid: 0\ndata: []\n\n"), 0));
+        assert_eq!(log.history(None), Bytes::from("event: history\nid: 0\ndata: []\n\n"));
         for n in 1..=1000 {
             log.push(&format!("{{\"n\":{n}}}"));
         }
-        assert_eq!(log.lock().len(), KEPT);
-        let (event, newest) = log.history(None);
-        assert_eq!((newest, ids(&event)), (1000, (701..=1000).collect()));
-        assert_eq!(ids(&log.history(Some(998)).0), [999, 1000]);
-        assert_eq!(ids(&log.history(Some(1000)).0), [0_u64; 0]);
-        assert_eq!(ids(&log.history(Some(5000)).0).len(), HISTORY);
+        assert_eq!(log.lock().samples.len(), KEPT);
+        let event = log.history(None);
+        assert!(event.starts_with(b"event: history\nid: 1000\n"));
+        assert_eq!(ids(&event), (701..=1000).collect::<Vec<_>>());
+        assert_eq!(log.history(None).as_ptr(), event.as_ptr(), "all who come in one second share one event");
+        assert_eq!(ids(&log.history(Some(998))), [999, 1000]);
+        assert_eq!(ids(&log.history(Some(1000))), [0_u64; 0]);
+        assert_eq!(ids(&log.history(Some(5000))).len(), HISTORY);
     }
 }

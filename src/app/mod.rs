@@ -16,7 +16,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::config::Config;
-use crate::http::{JSON, Method, Response};
+use crate::http::{Framing, JSON, Method, Reject, Response};
 use crate::metrics::Metrics;
 pub use events::{EventLog, Sample, Subscription};
 pub use request::{Request, Route};
@@ -41,8 +41,6 @@ pub enum Plan {
     Answer(Response),
     /// Run the engine's work, then send what [`Job::finish`] gives.
     Work(Job),
-    /// Stream events.
-    Subscribe(Subscription),
 }
 
 /// A request to `/` between its admission and its answer. Dropping it unfinished counts it as abandoned.
@@ -62,7 +60,7 @@ impl App {
         Arc::new(Self { metrics: Metrics::new(config.clone()), config, events: EventLog::default() })
     }
 
-    /// Decides what becomes of `request`, whose body is `body`.
+    /// Decides what becomes of `request`, whose body is `body`. A stream begins with [`Self::subscribe`] instead.
     pub fn plan(self: &Arc<Self>, request: Request, body: &[u8]) -> Plan {
         #[cfg(feature = "test-hooks")]
         hang::hang_if_told(&request);
@@ -71,10 +69,6 @@ impl App {
         let draining = self.is_draining();
         let mut response = match request.route {
             Route::Process if request.is_allowed() => return self.process(request, body),
-            Route::Events if method == Method::Get => {
-                self.metrics.counters.answered(endpoint, Some(method), 200);
-                return Plan::Subscribe(request.subscription());
-            }
             _ if !request.is_allowed() => request.not_allowed(),
             Route::Health => health::answer(self, draining),
             Route::Metrics => self.metrics_page(&request),
@@ -87,6 +81,15 @@ impl App {
         response.is_last |= draining;
         self.metrics.counters.answered(endpoint, Some(method), response.status);
         Plan::Answer(response)
+    }
+
+    /// Begins a stream, for a request that [`Request::is_stream`].
+    pub fn subscribe(&self, request: &Request, framing: Framing) -> Result<Subscription, Reject> {
+        if framing != Framing::Length(0) {
+            return Err(Reject::bad_request("a stream is asked for without a body"));
+        }
+        self.metrics.counters.answered(request.route.endpoint(), Some(request.method), 200);
+        Ok(request.subscription())
     }
 
     /// The server finishes its last requests from now on.
@@ -117,7 +120,7 @@ impl App {
             finished: false,
         };
         match posted.then(|| check_json(body)) {
-            Some(Err(message)) => Plan::Answer(job.fail(Response::error(400, message))),
+            Some(Err(message)) => Plan::Answer(job.finish(Err(Response::error(400, message)))),
             _ => Plan::Work(job),
         }
     }
@@ -133,8 +136,19 @@ impl App {
 }
 
 impl Job {
-    /// The answer of a request whose work is done.
-    pub fn finish(self) -> Response {
+    /// The answer of a request whose work is done, or of one whose work was refused with an answer of its own.
+    pub fn finish(mut self, outcome: Result<(), Response>) -> Response {
+        let mut response = outcome.map_or_else(|refusal| refusal, |()| self.processed());
+        self.finished = true;
+        response.is_last |= self.app.is_draining();
+        self.app.metrics.counters.request_finished(self.method, response.status, self.received.elapsed());
+        match self.request_id.take() {
+            Some(id) => response.with("x-request-id", String::from(id)),
+            None => response,
+        }
+    }
+
+    fn processed(&self) -> Response {
         let id = self.request_id.as_deref().map_or_else(request::new_id, str::to_owned);
         let timestamp = crate::http::rfc3339_now();
         let mut body = json!({
@@ -146,18 +160,7 @@ impl Job {
         if let Some(bytes) = self.received_bytes {
             body["received_bytes"] = bytes.into();
         }
-        self.fail(Response::ok(JSON, body.to_string()))
-    }
-
-    /// The answer of a request whose work was not done: `response`, counted.
-    pub fn fail(mut self, mut response: Response) -> Response {
-        self.finished = true;
-        response.is_last |= self.app.is_draining();
-        self.app.metrics.counters.request_finished(self.method, response.status, self.received.elapsed());
-        match self.request_id.take() {
-            Some(id) => response.with("x-request-id", String::from(id)),
-            None => response,
-        }
+        Response::ok(JSON, body.to_string())
     }
 }
 

@@ -8,9 +8,10 @@ use super::clock::now_ms;
 use super::heartbeat::Heartbeats;
 use super::lobby::{Broadcaster, Lobby};
 use crate::app::App;
+use crate::http::{Reject, Response};
 
 /// A connection that has had nothing to do for this long gives up its buffers and goes to the lobby.
-pub(crate) const GRACE: Duration = Duration::from_millis(500);
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Everything that the connections of one server share.
 pub(crate) struct Server {
@@ -90,6 +91,11 @@ impl Drop for Permit {
     fn drop(&mut self) {
         self.0.metrics.counters.active.fetch_sub(1, Relaxed);
     }
+}
+
+/// The answer to a request whose work was not done in time.
+pub(crate) fn work_too_late() -> Response {
+    Reject::new(408, "the work took longer than the write timeout").response()
 }
 
 /// Whether `deadline`, in the clock of [`now_ms`], has passed.

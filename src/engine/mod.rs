@@ -15,6 +15,7 @@ mod hyper_http1;
 mod lobby;
 mod may_coroutine;
 mod memory;
+mod metrics_log;
 mod minimal_hyper;
 pub mod stock_may;
 mod worker_pool;
@@ -23,7 +24,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -31,6 +32,7 @@ use crate::app::App;
 use crate::config::EngineKind;
 use connections::{Permit, Server};
 pub use drain::Drained;
+use metrics_log::MetricsLog;
 
 /// What the lobby's thread does for an engine.
 trait WakeUp: Send {
@@ -97,17 +99,8 @@ fn spawn_lobby(server: &Arc<Server>, mut wake: Wake) -> anyhow::Result<()> {
 /// The sampler also writes the METRICS log line.
 fn spawn_sampler(server: &Arc<Server>) -> anyhow::Result<()> {
     let server = Arc::clone(server);
-    let interval = server.app.config.metrics_log_interval;
-    let mut logged = Instant::now();
-    let run = move || {
-        server.broadcaster.run(|| {
-            // Half a second of tolerance keeps a 5 s interval from becoming 6 s.
-            if !interval.is_zero() && logged.elapsed() + Duration::from_millis(500) >= interval {
-                logged = Instant::now();
-                tracing::info!(event = "metrics", "{}", server.app.metrics.read().log_line());
-            }
-        });
-    };
+    let mut log = MetricsLog::new();
+    let run = move || server.broadcaster.run(|| log.write_if_due(&server.app));
     thread::Builder::new().name("sampler".into()).spawn(run)?;
     Ok(())
 }

@@ -8,12 +8,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use may_minihttp::{HttpService, HttpServiceFactory, Request, Response};
 
 use super::clock::now_ms;
 use super::may_coroutine::work::do_work;
+use super::metrics_log::MetricsLog;
 use crate::app::{self, App, Plan};
 use crate::http::{self, Framing, Head, Method, Reject};
 use crate::metrics::Endpoint;
@@ -41,15 +42,11 @@ pub fn start(app: &Arc<App>) -> anyhow::Result<SocketAddr> {
 
 /// Samples once a second, and writes the METRICS log line.
 fn sample(app: &App) {
-    let interval = app.config.metrics_log_interval;
-    let mut logged = Instant::now();
+    let mut log = MetricsLog::new();
     loop {
         thread::sleep(Duration::from_secs(1));
         app.sample();
-        if !interval.is_zero() && logged.elapsed() >= interval {
-            logged = Instant::now();
-            tracing::info!(event = "metrics", "{}", app.metrics.read().log_line());
-        }
+        log.write_if_due(app);
     }
 }
 
@@ -137,13 +134,8 @@ impl Connection {
             Plan::Answer(answer) => answer,
             Plan::Work(job) => {
                 let write_timeout = app.config.write_timeout.as_millis() as u64;
-                if do_work(app.config.work, now_ms() + write_timeout) {
-                    job.finish()
-                } else {
-                    job.fail(Reject::new(408, "the work took longer than the write timeout").response())
-                }
+                job.finish(do_work(app.config.work, now_ms() + write_timeout))
             }
-            Plan::Subscribe(_) => http::Response::error(500, "the published crate cannot stream"),
         })
     }
 }

@@ -244,6 +244,11 @@ impl Totals {
         self.sum(|endpoint, _| endpoint != Endpoint::Process)
     }
 
+    /// Answers to `/`, of any status.
+    pub(super) fn processed(&self) -> u64 {
+        self.sum(|endpoint, _| endpoint == Endpoint::Process)
+    }
+
     /// Answers to everything.
     pub(super) fn all(&self) -> u64 {
         self.sum(|_, _| true)

@@ -93,7 +93,7 @@ impl Metrics {
         let now = Instant::now();
         let seconds = now.duration_since(sampled.at).as_secs_f64().max(1e-3);
         let totals = self.counters.totals();
-        let requests = totals.answers[0].iter().flatten().sum::<u64>();
+        let requests = totals.processed();
         let mut interval = Latencies::default();
         self.counters.drain_latencies(&mut interval);
         let process = process::collect();
@@ -152,8 +152,7 @@ impl Reading<'_> {
     }
 
     pub(super) fn requests_per_sec_avg(&self) -> f64 {
-        let answered = self.totals.answers[0].iter().flatten().sum::<u64>();
-        answered as f64 / self.uptime.as_secs_f64().max(1e-3)
+        self.totals.processed() as f64 / self.uptime.as_secs_f64().max(1e-3)
     }
 
     /// `None` where the engine has no pool whose workers could be busy.

@@ -11,6 +11,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::{Execute, serve_connection};
 use crate::engine::accept_trouble::AcceptTrouble;
 use crate::engine::connections::Server;
+use crate::engine::heartbeat::{Beat, INTERVAL};
 
 /// How often an acceptor looks whether it should stop.
 const LOOK: Duration = Duration::from_millis(50);
@@ -19,6 +20,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(crate) async fn accept_loop<E: Execute>(server: Arc<Server>, executor: E, listener: TcpListener) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         tracing::error!(event = "accept", "the listening socket cannot be watched");
+        server.acceptors.fetch_sub(1, Relaxed);
         return;
     };
     let mut trouble = AcceptTrouble::new();
@@ -54,6 +56,15 @@ pub(crate) async fn accept_loop<E: Execute>(server: Arc<Server>, executor: E, li
         }
     }
     server.acceptors.fetch_sub(1, Relaxed);
+}
+
+/// Gives signs of life of the runtime it runs on.
+pub(crate) async fn beat(beat: Beat) {
+    let mut ticks = interval(INTERVAL);
+    loop {
+        ticks.tick().await;
+        beat.beat();
+    }
 }
 
 /// Gives a connection a permit and a task, or turns it away.

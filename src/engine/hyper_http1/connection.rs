@@ -119,9 +119,9 @@ async fn serve_requests<E: Execute>(
         Outcome::Finished => close(server, stream, permit),
         Outcome::Broken | Outcome::Ended(End::Closed) => {}
         Outcome::Ended(End::Refuse(response)) => refuse(server, stream, permit, &response).await,
-        Outcome::Ended(End::Subscribe(after)) => {
+        Outcome::Ended(End::Subscribe(subscription)) => {
             if let Ok(stream) = stream.into_std() {
-                server.broadcaster.subscribe(stream, permit, after);
+                server.broadcaster.subscribe(stream, permit, subscription);
             }
         }
         Outcome::Late => late(server, &exchange, stream, permit).await,

@@ -14,8 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::exchange::{End, Exchange};
-use crate::app::{App, Plan, Request};
-use crate::http::{BodyDecoder, Decoded, Framing, Head, Parsed, Reject, parse_head};
+use crate::app::{App, Request};
+use crate::http::{BodyDecoder, Decoded, Framing, Parsed, Reject, parse_head};
 use crate::metrics::Endpoint;
 
 /// Read from the socket at once.
@@ -123,8 +123,9 @@ impl Gate {
         let limits = &self.app.config.limits;
         let Parsed::Complete(head) = parse_head(&self.input, limits)? else { return Ok(Progress::Read) };
         let request = Request::new(&head);
+        // A stream outlives hyper's part: its socket goes to the broadcaster.
         if request.is_stream() {
-            self.exchange.end(self.stream_end(&head, request)?);
+            self.exchange.end(End::Subscribe(self.app.subscribe(&request, head.framing)?));
             return Ok(Progress::Over);
         }
         let decoder = BodyDecoder::new(head.framing, limits);
@@ -136,18 +137,6 @@ impl Gate {
             self.body = Some((decoder, head.framing));
         }
         Ok(Progress::Give)
-    }
-
-    /// A stream outlives hyper's part: its socket goes to the broadcaster.
-    fn stream_end(&self, head: &Head<'_>, request: Request) -> Result<End, Reject> {
-        if head.framing != Framing::Length(0) {
-            return Err(Reject::bad_request("a stream is asked for without a body"));
-        }
-        Ok(match self.app.plan(request, &[]) {
-            Plan::Subscribe(after) => End::Subscribe(after),
-            Plan::Answer(response) => End::Refuse(response),
-            Plan::Work(_) => End::Closed,
-        })
     }
 
     /// The request is whole.

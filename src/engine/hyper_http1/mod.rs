@@ -13,7 +13,7 @@ mod work;
 
 use std::future::Future;
 
-pub(super) use accept::accept_loop;
+pub(super) use accept::{accept_loop, beat};
 pub(super) use connection::{serve_connection, serve_woken};
 pub(super) use work::{do_work, until};
 

@@ -58,13 +58,8 @@ async fn answer<E: Execute>(
         Plan::Work(job) => {
             let end_by = exchange.since() + server.deadlines.write;
             let start_by = end_by.min(exchange.first_byte() + server.deadlines.read);
-            match executor.work(start_by, end_by).await {
-                Ok(()) => job.finish(),
-                Err(refusal) => job.fail(refusal),
-            }
+            job.finish(executor.work(start_by, end_by).await)
         }
-        // The gate takes streams out before hyper sees them.
-        Plan::Subscribe(_) => Response::error(500, "a stream cannot be answered here"),
     }
 }
 

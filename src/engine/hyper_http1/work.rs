@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep};
 use crate::app::CpuSlices;
 use crate::config::Work;
 use crate::engine::clock::now_ms;
-use crate::engine::connections::is_past;
-use crate::http::{Reject, Response};
+use crate::engine::connections::{is_past, work_too_late};
+use crate::http::Response;
 
 /// Does `work`, or gives the answer 408 when it is not done by `end_by`.
 pub(crate) async fn do_work(work: Work, end_by: u64) -> Result<(), Response> {
@@ -25,19 +25,14 @@ pub(crate) async fn do_work(work: Work, end_by: u64) -> Result<(), Response> {
             let mut slices = CpuSlices::new(time);
             while slices.next().is_some() {
                 if is_past(end_by) {
-                    return Err(too_late());
+                    return Err(work_too_late());
                 }
                 tokio::task::yield_now().await;
             }
             return Ok(());
         }
     }
-    Err(too_late())
-}
-
-/// The answer to a request past its deadline.
-fn too_late() -> Response {
-    Reject::new(408, "the work took longer than the write timeout").response()
+    Err(work_too_late())
 }
 
 /// A moment of the engine's clock as tokio's timers want it.

@@ -113,7 +113,7 @@ impl Broadcaster {
 
     fn welcome(&self, newcomer: Newcomer) -> Subscriber {
         let _ = newcomer.stream.set_nonblocking(true);
-        let (history, _) = self.app.events.history(newcomer.subscription.after);
+        let history = self.app.events.history(newcomer.subscription.after);
         let opening = [newcomer.subscription.status_line(), EventLog::PREAMBLE].concat();
         let pending = VecDeque::from([Bytes::from(opening), history]);
         Subscriber { stream: newcomer.stream, _permit: newcomer.permit, pending, waiting_since: None }

@@ -238,6 +238,11 @@ impl Lobby {
     }
 }
 
+/// Whether there is anything to read yet, be it the end.
+pub(crate) fn has_spoken(stream: &TcpStream) -> bool {
+    !matches!(peek(stream), Fate::Stays)
+}
+
 /// Whether a byte has come, or the end.
 fn peek(stream: &TcpStream) -> Fate {
     match recv(stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT) {

@@ -107,10 +107,10 @@ impl<'a> Connection<'a> {
                     self.close(permit);
                 }
             }
-            Stop::Stream(after) => {
+            Stop::Stream(subscription) => {
                 if self.write().is_ok() {
                     let server = self.server;
-                    server.broadcaster.subscribe(self.into_stream(), permit, after);
+                    server.broadcaster.subscribe(self.into_stream(), permit, subscription);
                 }
             }
         }
@@ -160,24 +160,13 @@ impl<'a> Connection<'a> {
             }
         };
         if request.is_stream() {
-            return Err(self.stream(request, framing));
+            return Err(Stop::Stream(self.server.app.subscribe(&request, framing)?));
         }
         if expects {
             self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         let body = self.read_body(framing, request.wants_body(), first_byte)?;
         Ok(Received { request, envelope, body })
-    }
-
-    fn stream(&self, request: Request, framing: Framing) -> Stop {
-        if framing != Framing::Length(0) {
-            return Reject::bad_request("a stream is asked for without a body").into();
-        }
-        match self.server.app.plan(request, &[]) {
-            Plan::Subscribe(after) => Stop::Stream(after),
-            Plan::Answer(response) => Stop::Refuse(response),
-            Plan::Work(_) => Stop::Gone,
-        }
     }
 
     /// Waits for the whole body and returns what is wanted of it.
@@ -210,15 +199,11 @@ impl<'a> Connection<'a> {
             Plan::Work(job) => {
                 // Answers to earlier requests do not wait for this one's work.
                 if !self.output.is_empty() && self.write().is_err() {
-                    return job.fail(Response::error(500, "the connection broke"));
+                    return job.finish(Err(Response::error(500, "the connection broke")));
                 }
-                if work::do_work(self.server.app.config.work, now_ms() + self.server.deadlines.write) {
-                    job.finish()
-                } else {
-                    job.fail(Reject::new(408, "the work took longer than the write timeout").response())
-                }
+                let end_by = now_ms() + self.server.deadlines.write;
+                job.finish(work::do_work(self.server.app.config.work, end_by))
             }
-            Plan::Subscribe(_) => Response::error(500, "a stream cannot be answered here"),
         }
     }
 

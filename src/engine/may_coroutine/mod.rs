@@ -18,9 +18,10 @@ use may::io::{CoIo, WaitIo as _};
 use super::accept_trouble::AcceptTrouble;
 use super::connections::{Permit, Server};
 use super::heartbeat::{Beat, INTERVAL};
+use super::lobby::has_spoken;
 use super::memory::tidy;
 use super::{Wake, WakeUp};
-use spawner::{Spawner, has_spoken};
+use spawner::Spawner;
 use watch::Watches;
 
 /// Stack of a coroutine in bytes. Only pages that are touched cost memory; address space is cheap.

@@ -5,8 +5,6 @@ use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::net::{RecvFlags, recv};
-
 use super::connection::Connection;
 use super::watch::Watches;
 use crate::engine::connections::{Permit, Server};
@@ -21,11 +19,6 @@ const RESERVED_MAPS: u64 = 4_096;
 
 /// Where the kernel does not say, its default is assumed.
 const DEFAULT_MAX_MAP_COUNT: u64 = 65_530;
-
-/// Whether there is anything to read yet, be it the end.
-pub(super) fn has_spoken(stream: &TcpStream) -> bool {
-    recv(stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT).is_ok()
-}
 
 /// Starts coroutines.
 pub(super) struct Spawner {

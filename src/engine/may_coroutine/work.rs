@@ -16,7 +16,8 @@ use may::sync::Blocker;
 use crate::app::CpuSlices;
 use crate::config::Work;
 use crate::engine::clock::now_ms;
-use crate::engine::connections::is_past;
+use crate::engine::connections::{is_past, work_too_late};
+use crate::http::Response;
 
 /// The runtime may lose timers shorter than this.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
@@ -29,9 +30,9 @@ struct Computing {
     parked: Arc<Blocker>,
 }
 
-/// Does `work`; whether it was done by `end_by`.
-pub(in crate::engine) fn do_work(work: Work, end_by: u64) -> bool {
-    match work {
+/// Does `work`, or gives the answer 408 when it is not done by `end_by`.
+pub(in crate::engine) fn do_work(work: Work, end_by: u64) -> Result<(), Response> {
+    let done = match work {
         Work::None => true,
         Work::Sleep(time) => {
             let left = Duration::from_millis(end_by.saturating_sub(now_ms()));
@@ -39,7 +40,8 @@ pub(in crate::engine) fn do_work(work: Work, end_by: u64) -> bool {
             time <= left
         }
         Work::Cpu(time) => compute(CpuSlices::new(time), end_by),
-    }
+    };
+    if done { Ok(()) } else { Err(work_too_late()) }
 }
 
 /// Sleeps, and comes back on one of the runtime's workers: its timer thread, on which a sleep ends, must not be kept.

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use std::thread;
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::time::interval;
 
 use super::Wake;
 use super::connections::Server;
-use super::heartbeat::INTERVAL;
-use super::hyper_http1::{Execute, accept_loop, do_work, serve_woken};
+use super::hyper_http1::{Execute, accept_loop, beat, do_work, serve_woken};
 use super::memory::tidy;
 use crate::config::Work;
 use crate::http::Response;
@@ -48,13 +46,8 @@ pub(super) fn start(server: &Arc<Server>, listeners: Vec<TcpListener>) -> anyhow
 
 /// One core's thread: accepts, and goes on serving what it accepted until the process ends.
 fn serve(runtime: &Runtime, server: &Arc<Server>, inline: Inline, listener: TcpListener, index: usize) {
-    let beat = server.heartbeats.register(format!("hyper thread {index}"));
     runtime.block_on(async {
         tokio::spawn(accept_loop(Arc::clone(server), inline, listener));
-        let mut ticks = interval(INTERVAL);
-        loop {
-            ticks.tick().await;
-            beat.beat();
-        }
+        beat(server.heartbeats.register(format!("hyper thread {index}"))).await;
     });
 }

@@ -6,13 +6,11 @@ mod pool;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use tokio::runtime::{Builder, Runtime};
-use tokio::time::interval;
+use tokio::runtime::Builder;
 
 use super::Wake;
 use super::connections::Server;
-use super::heartbeat::INTERVAL;
-use super::hyper_http1::{accept_loop, serve_woken};
+use super::hyper_http1::{accept_loop, beat, serve_woken};
 use super::memory::tidy;
 use pool::Pool;
 
@@ -20,7 +18,7 @@ use pool::Pool;
 pub(super) fn start(server: &Arc<Server>, listeners: Vec<TcpListener>) -> anyhow::Result<Wake> {
     let runtime = Builder::new_multi_thread().enable_all().thread_name("worker-pool").on_thread_park(tidy).build()?;
     let pool = runtime.block_on(async { Pool::start(server) });
-    spawn_heartbeat(server, &runtime);
+    runtime.spawn(beat(server.heartbeats.register("the runtime of worker-pool")));
     for listener in listeners {
         runtime.spawn(accept_loop(Arc::clone(server), pool.clone(), listener));
     }
@@ -29,15 +27,4 @@ pub(super) fn start(server: &Arc<Server>, listeners: Vec<TcpListener>) -> anyhow
     Ok(Box::new(move |stream, permit| {
         runtime.spawn(serve_woken(Arc::clone(&server), pool.clone(), stream, permit));
     }))
-}
-
-fn spawn_heartbeat(server: &Server, runtime: &Runtime) {
-    let beat = server.heartbeats.register("the runtime of worker-pool");
-    runtime.spawn(async move {
-        let mut ticks = interval(INTERVAL);
-        loop {
-            ticks.tick().await;
-            beat.beat();
-        }
-    });
 }
