@@ -1,31 +1,49 @@
 //! fastgo: three HTTP concurrency models side by side on one small board.
 //!
-//! The map of the house, from the door inwards; each room knows only those after it:
+//! From the outside inwards; each module uses only those after it:
 //!
-//! - `main` reads the command line and dispatches.
+//! - [`cli`]: the commands and what each of them starts.
 //! - [`daemon`]: the process on its machine. Logs, signals, systemd, and the supervisor behind `fastgo all`.
-//! - [`engine`]: how it is served. Three engines of one shape, the lobby where idle connections wait, the drain.
+//! - [`engine`]: how a request's work runs. One folder for each engine.
+//! - [`server`]: what every engine shares. Event loop, connections, limits, streams, shutdown.
 //! - [`app`]: what is served. Routes, work, pages, events; knows no runtime and no socket.
-//! - [`metrics`]: counting on the hot path, measuring once a second, JSON and Prometheus from one table.
+//! - [`store`]: durable registrations. One writer, one file, admission, limits; knows no runtime.
+//! - [`history`]: the samples of the last day and the last runs; knows no runtime and no socket.
+//! - [`metrics`]: counters on the hot path, a sample each second, JSON and Prometheus from one table.
 //! - [`platform`]: the board. Collectors for `/proc` and `/sys`, one small file for each subsystem.
-//! - [`config`] and [`http`] are leaves: the settings, and the rules of HTTP/1 that all engines share.
-//! - [`throttle`]: at most one warning a second. [`terminal`]: colours and numbers for people.
+//! - [`config`]: the settings. [`http`]: HTTP/1.1 without I/O.
+//! - [`trace`]: W3C trace context, spans, and their export; knows no thread-local variables.
+//! - [`clock`]: time for deadlines. [`log_limit`]: at most one warning a second. [`terminal`]: colours and numbers for people.
 //!
 //! Beside the server, each a command or a listener of its own:
 //!
+//! - [`check`]: whether this server will do for so many students, from a short load with the client of `flood`.
 //! - [`flood`]: opens very many connections at once and holds them.
-//! - [`doctor`]: what this machine's limits allow, and what mends them.
+//! - [`doctor`]: what this machine's limits allow, and the commands that raise those that are too low.
+//! - [`registrations`]: import, opening, status, export and backup of a registration day.
+//! - [`status`]: what runs on this machine, where, and what failed.
 //! - [`pprof`]: profiles of the running process, on loopback.
 
+// Public: what the tests, benches and fuzz targets use, and `cli` for `main`.
+mod allocator;
 pub mod app;
+mod check;
+pub mod cli;
+pub mod clock;
 pub mod config;
-pub mod daemon;
-pub mod doctor;
+mod daemon;
+mod doctor;
 pub mod engine;
-pub mod flood;
+mod flood;
+mod history;
 pub mod http;
-pub mod metrics;
-pub mod platform;
+mod log_limit;
+mod metrics;
+mod platform;
 pub mod pprof;
-pub mod terminal;
-pub mod throttle;
+mod registrations;
+pub mod server;
+mod status;
+pub mod store;
+mod terminal;
+mod trace;

@@ -1,4 +1,4 @@
-//! What the commands share when they talk to a person: restrained colour and readable numbers.
+//! Output for people, shared by the commands: restrained colour and readable numbers.
 
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -6,22 +6,29 @@ use std::time::Duration;
 
 /// Adds ANSI colour, or nothing at all.
 ///
-/// Colour is used only on a terminal, and not when `NO_COLOR` is set to anything but the empty string
-/// (<https://no-color.org>) or `TERM` is `dumb`.
+/// Where [`may_colour`] allows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Paint {
     colour: bool,
 }
 
+/// Whether text for `stream` may be coloured: on a terminal, or where `CLICOLOR_FORCE` asks for it; not when `NO_COLOR` is set to
+/// anything but the empty string (<https://no-color.org>) or `TERM` is `dumb`.
+pub fn may_colour(stream: &impl IsTerminal) -> bool {
+    let given = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let forced = given("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+    given("NO_COLOR").is_none()
+        && (forced || (stream.is_terminal() && given("TERM").is_none_or(|value| value != "dumb")))
+}
+
 impl Paint {
     /// Decides for one stream, for example `std::io::stdout()`.
     pub fn for_stream(stream: &impl IsTerminal) -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let able = std::env::var_os("TERM").is_none_or(|value| value != "dumb");
-        Self { colour: wanted && able && stream.is_terminal() }
+        Self { colour: may_colour(stream) }
     }
 
     /// Never any colour.
+    #[cfg(test)]
     pub const fn plain() -> Self {
         Self { colour: false }
     }

@@ -10,7 +10,6 @@ use flate2::write::GzEncoder;
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
 
-use super::request::Request;
 use crate::http::Response;
 
 static STATIC: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/static");
@@ -81,11 +80,17 @@ fn content_type(name: &str) -> &'static str {
 }
 
 impl Asset {
-    pub(super) fn answer(&'static self, request: &Request) -> Response {
-        let matched = request.if_none_match.as_deref().is_some_and(|tags| self.matches(tags));
+    /// Whether it is for everybody: files without anything about this server, and the page of those who register.
+    pub(super) fn is_public(&self) -> bool {
+        self.path.starts_with("/static/") || self.path == "/register"
+    }
+
+    /// The response to a client that has the versions `if_none_match`, and decodes gzip or not.
+    pub(super) fn response(&'static self, gzip: bool, if_none_match: Option<&[u8]>) -> Response {
+        let matched = if_none_match.is_some_and(|tags| self.matches(tags));
         let mut response = if matched {
             Response { status: 304, ..Response::ok(self.content_type, Bytes::new()) }
-        } else if request.gzip {
+        } else if gzip {
             Response::ok(self.content_type, self.gzip.clone()).with("content-encoding", "gzip")
         } else {
             Response::ok(self.content_type, Bytes::from_static(self.body))
@@ -98,7 +103,7 @@ impl Asset {
         response
     }
 
-    /// Weak comparison, as If-None-Match wants it (RFC 9110 §13.1.2).
+    /// Weak comparison, as for If-None-Match (RFC 9110 §13.1.2).
     fn matches(&self, tags: &[u8]) -> bool {
         tags.split(|&byte| byte == b',')
             .map(<[u8]>::trim_ascii)

@@ -1,4 +1,4 @@
-//! A way to wedge the engine on purpose, compiled only for the test of the watchdog.
+//! Blocks the engine on purpose; compiled only for the test of the watchdog.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::request::{Request, Route};
 
 /// `POST /test/hang` blocks the thread that serves it, and from then on so does every other request.
-pub(super) fn hang_if_told(request: &Request) {
+pub(super) fn hang_if_asked(request: &Request) {
     static HUNG: AtomicBool = AtomicBool::new(false);
     if matches!(request.route, Route::Hang) {
         HUNG.store(true, Relaxed);

@@ -1,9 +1,9 @@
-//! `/health`: the cheapest honest answer, and the yardstick of CPU per request.
+//! `/health`: whether the server takes requests; the cheapest response, by which CPU per request is measured.
 
 use super::App;
 use crate::http::{JSON, Response, rfc3339_now};
 
-pub(super) fn answer(app: &App, draining: bool) -> Response {
+pub(super) fn response(app: &App, draining: bool) -> Response {
     let time = rfc3339_now();
     let (status, word) = if draining { (503, "draining") } else { (200, "healthy") };
     let mut body = Vec::with_capacity(96);

@@ -1,29 +1,41 @@
-//! What is served. Knows no runtime and no socket: an engine hands it a [`Request`] with its body and gets a [`Plan`].
+//! What is served. Knows no runtime and no socket: an engine passes it a [`Request`] and gets a [`Plan`].
 
+mod access;
 mod assets;
 mod events;
+mod forwarded;
 #[cfg(feature = "test-hooks")]
 mod hang;
 mod health;
+mod json;
+mod past;
+mod registrations;
 mod request;
+mod traces;
 mod work;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::json;
 
 use crate::config::Config;
-use crate::http::{Framing, JSON, Method, Reject, Response};
+use crate::history::History;
+use crate::http::{JSON, Method, Response};
 use crate::metrics::Metrics;
-pub use events::{EventLog, Sample, Subscription};
+use crate::trace::{Active, Queued, Tracer};
+use access::Access;
+pub use events::{Channel, EventLog, Sample, Subscription};
+use registrations::Registrations;
+pub use registrations::{StoreJob, outcome_unknown};
+use request::Body;
 pub use request::{Request, Route};
 pub use work::CpuSlices;
 
-/// JSON nested deeper than this is refused before it is parsed, so that no parser recurses on input.
-const MAX_JSON_DEPTH: usize = 64;
+/// How long the process waits at its end for the collector of its traces.
+const TRACES_AT_END: Duration = Duration::from_secs(1);
 
 /// One server's application: its routes, their state and their measurements.
 pub struct App {
@@ -33,63 +45,151 @@ pub struct App {
     pub metrics: Metrics,
     /// The samples that `/sse/metrics` streams.
     pub events: EventLog,
+    /// Samples of the last day, and runs.
+    history: History,
+    registrations: Option<Registrations>,
+    tracer: Option<&'static Tracer>,
+    access: Access,
 }
 
-/// What an engine is to do with a whole request.
+/// How a request is answered.
 pub enum Plan {
-    /// Send this.
+    /// Send this response.
     Answer(Response),
-    /// Run the engine's work, then send what [`Job::finish`] gives.
-    Work(Job),
+    /// Do this first.
+    Later(Task),
 }
 
-/// A request to `/` between its admission and its answer. Dropping it unfinished counts it as abandoned.
+/// What a response takes.
+pub enum Task {
+    /// The engine's work; then send what [`Job::finish`] gives.
+    Work(Job),
+    /// The store; [`StoreJob::start`] gives the response.
+    Store(StoreJob),
+}
+
+/// A request to `/` between its admission and its response. Dropping it unfinished counts it as abandoned.
 pub struct Job {
     app: Arc<App>,
     method: Method,
     request_id: Option<Box<str>>,
-    received_bytes: Option<usize>,
+    received_bytes: Option<u64>,
     received: Instant,
+    trace: Option<Box<Active>>,
     finished: bool,
 }
 
 impl App {
     /// The application with these settings, measuring from now on.
-    pub fn new(config: Config) -> Arc<Self> {
+    ///
+    /// # Errors
+    /// The threads of the store or of the traces cannot be started.
+    pub fn new(config: Config) -> std::io::Result<Arc<Self>> {
         assets::prepare();
-        Arc::new(Self { metrics: Metrics::new(config.clone()), config, events: EventLog::default() })
+        let registrations = Registrations::start(&config)?;
+        let tracer = match &config.otlp_endpoint {
+            Some(endpoint) => {
+                let service = format!("fastgo-{}", config.engine.name());
+                Some(Tracer::start(endpoint.clone(), config.trace_share, service)?)
+            }
+            None => None,
+        };
+        let store = registrations.as_ref().map(|open| Arc::clone(&open.store));
+        let metrics = Metrics::new(config.clone(), store, tracer);
+        let history = past::start(&metrics, &config);
+        let access = Access::new(&config);
+        Ok(Arc::new(Self { metrics, config, events: EventLog::default(), history, registrations, tracer, access }))
     }
 
-    /// Decides what becomes of `request`, whose body is `body`. A stream begins with [`Self::subscribe`] instead.
-    pub fn plan(self: &Arc<Self>, request: Request, body: &[u8]) -> Plan {
+    /// Decides how `request` is answered. A stream begins with [`Self::open_stream`] instead.
+    pub fn plan(self: &Arc<Self>, request: Request) -> Plan {
         #[cfg(feature = "test-hooks")]
-        hang::hang_if_told(&request);
+        hang::hang_if_asked(&request);
         let (endpoint, method) = (request.route.endpoint(), request.method);
-        // Looked at once, so that an answer and what it says of its connection agree.
+        // Read once, so that a response and what it says of its connection agree.
         let draining = self.is_draining();
-        let mut response = match request.route {
-            Route::Process if request.is_allowed() => return self.process(request, body),
-            _ if !request.is_allowed() => request.not_allowed(),
-            Route::Health => health::answer(self, draining),
-            Route::Metrics => self.metrics_page(&request),
-            Route::Asset(asset) => asset.answer(&request),
-            Route::Process | Route::Events => Response::ok("text/event-stream", Bytes::new()),
-            Route::NotFound => Response::error(404, "no such route"),
-            #[cfg(feature = "test-hooks")]
-            Route::Hang => Response::error(500, "not hung"),
+        let mut response = match self.access.refusal(&request, || self.metrics.peers()) {
+            Some(refusal) => refusal,
+            None => match self.route(request, draining) {
+                Ok(response) => response,
+                Err(later) => return later,
+            },
         };
         response.is_last |= draining;
         self.metrics.counters.answered(endpoint, Some(method), response.status);
         Plan::Answer(response)
     }
 
-    /// Begins a stream, for a request that [`Request::is_stream`].
-    pub fn subscribe(&self, request: &Request, framing: Framing) -> Result<Subscription, Reject> {
-        if framing != Framing::Length(0) {
-            return Err(Reject::bad_request("a stream is asked for without a body"));
+    /// The response that there is at once, or else a plan that counts the request itself.
+    fn route(self: &Arc<Self>, request: Request, draining: bool) -> Result<Response, Plan> {
+        Ok(match request.route {
+            _ if !request.is_allowed() => request.not_allowed(),
+            Route::Process if request.html && request.method != Method::Post => to_pages(),
+            Route::Process => return Err(self.process(request)),
+            Route::Registrations | Route::Registration(_) => {
+                let mut trace = self.begin_trace(&request);
+                match self.plan_registration(request, &mut trace) {
+                    Plan::Answer(refusal) => traces::end(trace, refusal),
+                    later @ Plan::Later(_) => return Err(later),
+                }
+            }
+            Route::Courses | Route::CourseEvents => self.courses_page(),
+            Route::Health => health::response(self, draining),
+            Route::Metrics => self.access.share(&request.caller, self.metrics_page(&request)),
+            Route::History(_) | Route::Runs | Route::Run(_) => self.access.share(&request.caller, self.past(&request)),
+            Route::Asset(asset) => asset.response(request.gzip, request.if_none_match.as_deref()),
+            Route::Events => EventLog::stream_head(),
+            Route::Server => {
+                Response { status: 204, ..Response::ok(JSON, Bytes::new()) }.with("allow", "GET, HEAD, POST, OPTIONS")
+            }
+            Route::NotFound => Response::error(404, "no such route"),
+            #[cfg(feature = "test-hooks")]
+            Route::Hang => Response::error(500, "not hung"),
+        })
+    }
+
+    /// Begins a stream, for a request that [`Request::is_stream`], if `has_room` for another: gives the response that
+    /// opens it, and the subscription unless the request was for the header alone.
+    ///
+    /// # Errors
+    /// The response that says why there is no stream.
+    pub fn open_stream(&self, request: &Request, has_room: bool) -> Result<(Response, Option<Subscription>), Response> {
+        if let Some(refusal) = self.access.refusal(request, || self.metrics.peers()) {
+            self.metrics.counters.answered(request.route.endpoint(), Some(request.method), refusal.status);
+            return Err(Response { is_last: true, ..refusal });
         }
-        self.metrics.counters.answered(request.route.endpoint(), Some(request.method), 200);
-        Ok(request.subscription())
+        if matches!(request.route, Route::CourseEvents) && self.registrations.is_none() {
+            self.metrics.counters.answered(request.route.endpoint(), Some(request.method), 404);
+            return Err(self.courses_page());
+        }
+        let refusal = match (self.is_draining(), has_room) {
+            (true, _) => Some("the server is shutting down"),
+            (false, false) => Some("too many streams are open"),
+            (false, true) => None,
+        };
+        let status = if refusal.is_some() { 503 } else { 200 };
+        self.metrics.counters.answered(request.route.endpoint(), Some(request.method), status);
+        match refusal {
+            Some(reason) => Err(self.access.share(&request.caller, Response { is_last: true, ..overloaded(reason) })),
+            None => Ok((
+                self.access.share(&request.caller, EventLog::stream_head()),
+                (request.method == Method::Get).then(|| request.subscription()),
+            )),
+        }
+    }
+
+    /// What a stream begins with, and the id of the newest event in it.
+    pub fn history(&self, subscription: Subscription) -> (u64, Bytes) {
+        match (subscription.channel, &self.registrations) {
+            (Channel::Courses, Some(registrations)) => registrations.opening_event(),
+            (Channel::Courses, None) => (0, Bytes::new()),
+            (Channel::Metrics, _) => self.events.history(subscription.after),
+        }
+    }
+
+    /// The event for the streams of `/sse/courses`, if something has changed since the last call.
+    pub fn course_changes(&self) -> Option<Arc<Sample>> {
+        self.registrations.as_ref()?.changes()
     }
 
     /// The server finishes its last requests from now on.
@@ -102,26 +202,50 @@ impl App {
         self.metrics.draining.load(Relaxed)
     }
 
-    /// Takes the once-a-second sample and adds it to the events.
+    /// Takes the once-a-second sample and adds it to the events and the history.
     pub fn sample(&self) -> Arc<Sample> {
+        self.access.refresh();
         self.metrics.sample();
-        self.events.push(&self.metrics.read().to_json())
+        let reading = self.metrics.read();
+        self.record(&reading);
+        self.events.push(&reading.to_json())
     }
 
-    fn process(self: &Arc<Self>, request: Request, body: &[u8]) -> Plan {
+    /// Saves what is to outlive the process; for after the last sample.
+    pub fn close(&self) {
+        self.history.close();
+        if let Some(tracer) = self.tracer {
+            tracer.close(Instant::now() + TRACES_AT_END);
+        }
+    }
+
+    fn process(self: &Arc<Self>, request: Request) -> Plan {
         self.metrics.counters.request_started();
-        let posted = request.method == Method::Post;
+        let trace = self.begin_trace(&request);
+        let (received_bytes, problem) = match &request.body {
+            Body::Ignored | Body::Order(_) | Body::Kept { .. } => (None, None),
+            Body::Json { check, bytes } => (Some(*bytes), check.finish().err().map(|reason| (400, reason))),
+            Body::Encoded => (None, Some((415, "the body must not have a content coding"))),
+        };
         let job = Job {
             app: Arc::clone(self),
             method: request.method,
             request_id: request.id,
-            received_bytes: posted.then_some(body.len()),
+            received_bytes,
             received: Instant::now(),
+            trace,
             finished: false,
         };
-        match posted.then(|| check_json(body)) {
-            Some(Err(message)) => Plan::Answer(job.finish(Err(Response::error(400, message)))),
-            _ => Plan::Work(job),
+        match problem {
+            Some((status, reason)) => Plan::Answer(job.finish(Err(Response::error(status, reason)))),
+            None => Plan::Later(Task::Work(job)),
+        }
+    }
+
+    fn courses_page(&self) -> Response {
+        match &self.registrations {
+            Some(registrations) => registrations.courses(),
+            None => Response::error(404, "this server has no registrations"),
         }
     }
 
@@ -131,21 +255,37 @@ impl App {
             None => Response::ok(JSON, reading.to_json()),
             Some(format) => Response::ok(format.content_type(), reading.to_prometheus(format)),
         };
-        response.with("cache-control", "no-store").with("vary", "accept").with("access-control-allow-origin", "*")
+        response.with("cache-control", "no-store").with("vary", "accept, origin")
+    }
+}
+
+impl Task {
+    /// The response to the request that takes this, when it is refused with `refusal` instead.
+    pub fn refuse(self, refusal: Response) -> Response {
+        match self {
+            Self::Work(job) => job.finish(Err(refusal)),
+            Self::Store(job) => job.refuse(refusal),
+        }
     }
 }
 
 impl Job {
-    /// The answer of a request whose work is done, or of one whose work was refused with an answer of its own.
+    /// The response to a request whose work is done, or whose work was refused with a response of its own.
     pub fn finish(mut self, outcome: Result<(), Response>) -> Response {
         let mut response = outcome.map_or_else(|refusal| refusal, |()| self.processed());
         self.finished = true;
         response.is_last |= self.app.is_draining();
         self.app.metrics.counters.request_finished(self.method, response.status, self.received.elapsed());
+        let response = traces::end(self.trace.take(), response);
         match self.request_id.take() {
             Some(id) => response.with("x-request-id", String::from(id)),
             None => response,
         }
+    }
+
+    /// It begins to wait in a queue now; `None` if it is not traced.
+    pub fn queued(&self) -> Option<Queued> {
+        self.trace.as_ref().and_then(|trace| trace.queued())
     }
 
     fn processed(&self) -> Response {
@@ -172,39 +312,13 @@ impl Drop for Job {
     }
 }
 
-/// Whether `body` is one JSON value of bearable depth.
-fn check_json(body: &[u8]) -> Result<(), &'static str> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for &byte in body {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                if depth > MAX_JSON_DEPTH {
-                    return Err("the JSON body is nested too deeply");
-                }
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    let text = std::str::from_utf8(body).map_err(|_| "the body is not valid UTF-8")?;
-    serde_json::from_str::<serde::de::IgnoredAny>(text).map(drop).map_err(|_| "the body is not valid JSON")
+/// A 503 that asks the client to come back.
+pub fn overloaded(reason: &str) -> Response {
+    Response::error(503, reason).with("retry-after", "1")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_is_checked_without_recursion() {
-        assert_eq!(check_json(br#"{"name":"[[[[\"[[[","courses":[1,2,{"a":null}]}"#), Ok(()));
-        for bad in ["", "{", "{}{}", "[1,]", "nul", "\"", "{\"a\":}"] {
-            assert!(check_json(bad.as_bytes()).is_err(), "{bad}");
-        }
-        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
-        assert_eq!(check_json(deep.as_bytes()), Err("the JSON body is nested too deeply"));
-    }
+/// Where a browser that asks for `/` is sent.
+fn to_pages() -> Response {
+    let response = Response { status: 302, ..Response::ok("text/plain; charset=utf-8", "/compare3\n") };
+    response.with("location", "/compare3").with("vary", "accept").with("cache-control", "no-store")
 }

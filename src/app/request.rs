@@ -1,16 +1,28 @@
 //! Which route a request is for, and what of its head the application needs.
 
 use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::access::{Caller, Credentials};
 use super::assets::{self, Asset};
-use super::events::Subscription;
-use crate::http::{Head, Method, Response};
+use super::events::{Channel, Subscription};
+use super::json::JsonCheck;
+use crate::history::Window;
+use crate::http::{Framing, Head, Incoming, Method, Reject, Response};
 use crate::metrics::{Endpoint, Exposition};
+use crate::store::model::RegistrationId;
+use crate::trace::Context;
 
 /// The longest `X-Request-ID` that is echoed; a longer one counts as not sent.
 const MAX_REQUEST_ID: usize = 128;
+
+/// The longest body of `POST /runs`, in bytes.
+pub(super) const MAX_ORDER: usize = 4096;
+
+/// The largest body of a registration; longer ones are refused without being kept.
+pub(super) const MAX_BODY: usize = 4096;
 
 /// Where a request goes.
 #[derive(Debug, Clone, Copy)]
@@ -23,16 +35,32 @@ pub enum Route {
     Metrics,
     /// `/sse/metrics`
     Events,
+    /// `/history`, with the window that was asked for, if it exists.
+    History(Option<Window>),
+    /// `/runs`
+    Runs,
+    /// `/runs/ID`
+    Run(u32),
+    /// `/courses`
+    Courses,
+    /// `/sse/courses`
+    CourseEvents,
+    /// `/registrations`
+    Registrations,
+    /// `/registrations/ID`; `None` where no registration can have the id.
+    Registration(Option<RegistrationId>),
     /// A page or one of its assets.
     Asset(&'static Asset),
-    /// Nowhere.
+    /// `*`, the server as a whole, in an OPTIONS request.
+    Server,
+    /// No route.
     NotFound,
     /// `/test/hang`
     #[cfg(feature = "test-hooks")]
     Hang,
 }
 
-/// What the application needs of a request's head, free of the buffer it came in.
+/// What the application needs of a request, free of the buffer it came in.
 #[derive(Debug)]
 pub struct Request {
     /// Where it goes.
@@ -45,20 +73,75 @@ pub struct Request {
     pub(super) gzip: bool,
     pub(super) id: Option<Box<str>>,
     pub(super) if_none_match: Option<Box<[u8]>>,
+    pub(super) caller: Caller,
+    /// What it shows where the access token may be asked for.
+    pub(super) credentials: Option<Box<Credentials>>,
+    /// `Accept` has text/html, as a browser's does.
+    pub(super) html: bool,
+    pub(super) body: Body,
+    pub(super) idempotency_key: Option<Box<[u8]>>,
+    /// The trace that the client asks to continue, for requests that are traced.
+    pub(super) trace: Option<Context>,
+    /// The address that the connection is from, for requests that [`Self::needs_client`].
+    pub peer: Option<IpAddr>,
+    pub(super) forwarded_for: Option<Box<[u8]>>,
     last_event_id: Option<u64>,
-    http10: bool,
+}
+
+/// How a request's body is treated as it arrives.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// It is not counted.
+    Ignored,
+    /// It is checked and counted; nothing of it is kept.
+    Json { check: JsonCheck, bytes: u64 },
+    /// It is kept, as far as it may go: one byte past [`MAX_ORDER`] shows that it is too long.
+    Order(Vec<u8>),
+    /// It is kept, unless it is too long.
+    Kept { content: Vec<u8>, too_long: bool },
+    /// Its `Content-Encoding` is one that the application does not decode.
+    Encoded,
 }
 
 impl Route {
-    fn of(path: &str) -> Self {
-        match path {
+    fn of(head: &Head<'_>) -> Self {
+        match head.path {
             "/" => Self::Process,
+            "*" => Self::Server,
             "/health" => Self::Health,
             "/metrics" => Self::Metrics,
             "/sse/metrics" => Self::Events,
+            "/courses" => Self::Courses,
+            "/sse/courses" => Self::CourseEvents,
+            "/registrations" => Self::Registrations,
+            "/history" => Self::History(window(head.query)),
+            // The page of the same name is for clients that accept HTML.
+            "/runs" if !wants_page(head) => Self::Runs,
             #[cfg(feature = "test-hooks")]
             "/test/hang" => Self::Hang,
-            _ => assets::find(path).map_or(Self::NotFound, Self::Asset),
+            path => {
+                if let Some(id) = path.strip_prefix("/registrations/") {
+                    Self::Registration(id.parse().ok())
+                } else if let Some(id) = path.strip_prefix("/runs/") {
+                    run_id(id).map_or(Self::NotFound, Self::Run)
+                } else {
+                    assets::find(path).map_or(Self::NotFound, Self::Asset)
+                }
+            }
+        }
+    }
+
+    /// Whether its requests are traced: those that take work.
+    fn is_traced(self) -> bool {
+        matches!(self, Self::Process | Self::Registrations | Self::Registration(_))
+    }
+
+    /// Whether it shows how the server is doing, which may need the access token.
+    pub(super) fn is_guarded(self) -> bool {
+        match self {
+            Self::Asset(asset) => !asset.is_public(),
+            Self::Metrics | Self::Events | Self::History(_) | Self::Runs | Self::Run(_) => true,
+            _ => false,
         }
     }
 
@@ -69,23 +152,81 @@ impl Route {
             Self::Health => Endpoint::Health,
             Self::Metrics => Endpoint::Metrics,
             Self::Events => Endpoint::Events,
-            Self::Asset(_) => Endpoint::Page,
-            Self::NotFound => Endpoint::NotFound,
+            Self::Courses | Self::CourseEvents => Endpoint::Courses,
+            Self::Registrations | Self::Registration(_) => Endpoint::Registrations,
+            // Read by the pages, and counted with them.
+            Self::Asset(_) | Self::History(_) | Self::Runs | Self::Run(_) => Endpoint::Page,
+            Self::Server | Self::NotFound => Endpoint::NotFound,
             #[cfg(feature = "test-hooks")]
             Self::Hang => Endpoint::NotFound,
         }
     }
 }
 
+impl Incoming for Request {
+    fn begin(head: &Head<'_>) -> Result<Self, Reject> {
+        let request = Self::new(head);
+        if request.is_stream() && head.framing != Framing::Length(0) {
+            return Err(Reject::bad_request("a request for a stream has no body"));
+        }
+        Ok(request)
+    }
+
+    fn receive(&mut self, piece: &[u8]) {
+        match &mut self.body {
+            Body::Json { check, bytes } => {
+                *bytes += piece.len() as u64;
+                check.receive(piece);
+            }
+            Body::Order(order) => {
+                let room = (MAX_ORDER + 1).saturating_sub(order.len());
+                order.extend_from_slice(&piece[..piece.len().min(room)]);
+            }
+            Body::Kept { content, too_long } => {
+                *too_long |= content.len() + piece.len() > MAX_BODY;
+                if *too_long {
+                    *content = Vec::new();
+                } else {
+                    content.extend_from_slice(piece);
+                }
+            }
+            Body::Ignored | Body::Encoded => {}
+        }
+    }
+
+    fn held(&self) -> usize {
+        let body = match &self.body {
+            Body::Kept { content, .. } | Body::Order(content) => content.capacity(),
+            Body::Ignored | Body::Json { .. } | Body::Encoded => 0,
+        };
+        let fields =
+            [&self.if_none_match, &self.idempotency_key].map(|field| field.as_ref().map_or(0, |field| field.len()));
+        body + fields.into_iter().sum::<usize>()
+    }
+}
+
 impl Request {
     /// The request that `head` begins.
     pub fn new(head: &Head<'_>) -> Self {
-        let route = Route::of(head.path);
-        let wants = |name: &str| head.accept.is_some_and(|accept| mentions(accept, name));
+        let route = Route::of(head);
+        let accepts = |name: &str| head.accept.is_some_and(|accept| mentions(accept, name));
         let exposition = match route {
-            Route::Metrics if wants("application/openmetrics-text") => Some(Exposition::OpenMetrics),
-            Route::Metrics if wants("text/plain") && !wants("application/json") => Some(Exposition::Text),
+            Route::Metrics if accepts("application/openmetrics-text") => Some(Exposition::OpenMetrics),
+            Route::Metrics if accepts("text/plain") && !accepts("application/json") => Some(Exposition::Text),
             _ => None,
+        };
+        let is_identity = |coding: &[u8]| coding.eq_ignore_ascii_case(b"identity");
+        let body = match (route, head.method, head.content_encoding) {
+            (Route::Process, Method::Post, None) => Body::Json { check: JsonCheck::new(), bytes: 0 },
+            (Route::Process, Method::Post, Some(coding)) if is_identity(coding) => {
+                Body::Json { check: JsonCheck::new(), bytes: 0 }
+            }
+            (Route::Registrations, Method::Post, coding) if coding.is_none_or(is_identity) => {
+                Body::Kept { content: Vec::new(), too_long: false }
+            }
+            (Route::Process | Route::Registrations, Method::Post, Some(_)) => Body::Encoded,
+            (Route::Runs, Method::Post, _) => Body::Order(Vec::new()),
+            _ => Body::Ignored,
         };
         Self {
             route,
@@ -94,40 +235,105 @@ impl Request {
             gzip: head.accept_encoding.is_some_and(|codings| mentions(codings, "gzip")),
             id: head.request_id.and_then(printable),
             if_none_match: head.if_none_match.map(Into::into),
+            caller: Caller::of(route, head),
+            credentials: Credentials::of(route, head),
+            html: matches!(route, Route::Process) && accepts("text/html"),
+            body,
+            idempotency_key: head.idempotency_key.filter(|_| matches!(route, Route::Registrations)).map(Into::into),
+            trace: head.traceparent.filter(|_| route.is_traced()).and_then(Context::parse),
+            peer: None,
+            forwarded_for: head.forwarded_for.filter(|_| changes_registrations(route, head.method)).map(Into::into),
             last_event_id: head.last_event_id.and_then(|id| std::str::from_utf8(id).ok()?.parse().ok()),
-            http10: head.http10,
         }
     }
 
-    /// Whether the application wants the body's content, which it otherwise only waits for.
-    pub fn wants_body(&self) -> bool {
-        matches!(self.route, Route::Process) && self.method == Method::Post
+    /// Whether the response is that of a stream, which outlives the request.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.route, Route::Events | Route::CourseEvents) && matches!(self.method, Method::Get | Method::Head)
     }
 
-    /// Whether the answer is a stream, which outlives the exchange.
-    pub fn is_stream(&self) -> bool {
-        matches!(self.route, Route::Events) && self.method == Method::Get
+    /// Whether it serves watching the server and not the server's work; such requests have a reserve of connections.
+    pub fn is_internal(&self) -> bool {
+        use Route::{CourseEvents, Courses, Process, Registration, Registrations};
+        !matches!(self.route, Process | Courses | CourseEvents | Registrations | Registration(_))
+    }
+
+    /// Whether it changes registrations, which each client address may do only so often.
+    pub fn needs_client(&self) -> bool {
+        changes_registrations(self.route, self.method)
+    }
+
+    /// Method and route as a trace names them; `None` for a request that is not traced.
+    pub(super) fn traced_as(&self) -> Option<(&'static str, &'static str)> {
+        let route = match self.route {
+            Route::Process => "/",
+            Route::Registrations => "/registrations",
+            Route::Registration(_) => "/registrations/{id}",
+            _ => return None,
+        };
+        let method = match self.method {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+            // No such request takes work.
+            Method::Put | Method::Options | Method::Trace | Method::Patch => return None,
+        };
+        Some((method, route))
     }
 
     pub(super) fn subscription(&self) -> Subscription {
-        Subscription { after: self.last_event_id, http10: self.http10 }
+        let channel = if matches!(self.route, Route::CourseEvents) { Channel::Courses } else { Channel::Metrics };
+        Subscription { after: self.last_event_id, channel }
     }
 
     pub(super) fn is_allowed(&self) -> bool {
         match self.route {
             Route::NotFound => true,
+            Route::Server => self.method == Method::Options,
             Route::Process => matches!(self.method, Method::Get | Method::Head | Method::Post),
+            Route::Runs => matches!(self.method, Method::Get | Method::Head | Method::Post | Method::Options),
+            Route::Run(_) => matches!(self.method, Method::Get | Method::Head | Method::Delete | Method::Options),
+            Route::Registrations => self.method == Method::Post,
+            Route::Registration(_) => matches!(self.method, Method::Get | Method::Head | Method::Delete),
             _ => matches!(self.method, Method::Get | Method::Head),
         }
     }
 
     pub(super) fn not_allowed(&self) -> Response {
-        let allow = if matches!(self.route, Route::Process) { "GET, HEAD, POST" } else { "GET, HEAD" };
-        Response::error(405, "method not allowed here").with("allow", allow)
+        let allow = match self.route {
+            Route::Process => "GET, HEAD, POST",
+            Route::Runs => "GET, HEAD, POST, OPTIONS",
+            Route::Run(_) => "GET, HEAD, DELETE, OPTIONS",
+            Route::Registrations => "POST",
+            Route::Registration(_) => "GET, HEAD, DELETE",
+            _ => "GET, HEAD",
+        };
+        Response::error(405, "method not allowed").with("allow", allow)
     }
 }
 
-/// A request id for who sent none: unlike any other of this process, hard to confuse with another's.
+fn changes_registrations(route: Route, method: Method) -> bool {
+    matches!(route, Route::Registrations | Route::Registration(_)) && !matches!(method, Method::Get | Method::Head)
+}
+
+/// The window that a query asks for; a quarter of an hour unless it says otherwise.
+fn window(query: &str) -> Option<Window> {
+    let name = query.split('&').find_map(|pair| pair.strip_prefix("window="));
+    name.map_or(Some(Window::Quarter), Window::parse)
+}
+
+/// The number in the path of a run.
+fn run_id(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn wants_page(head: &Head<'_>) -> bool {
+    let reads = matches!(head.method, Method::Get | Method::Head);
+    reads && head.accept.is_some_and(|accept| mentions(accept, "text/html"))
+}
+
+/// A request id for a client that sent none: unique in this process, and unlikely to be another's.
 pub(super) fn new_id() -> String {
     static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one("request id")));
     // Multiplying by an odd constant visits every value once and spreads neighbours apart.

@@ -1,11 +1,11 @@
-//! CPU work in slices, so that an engine can look after its connections between them.
+//! CPU work in slices, so that an engine can serve its connections between them.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest, Sha256};
 
-/// CPU time between two chances to do something else.
+/// CPU time of one slice.
 const SLICE: Duration = Duration::from_millis(1);
 
 /// Real hashing for a given CPU time. Each call of `next` burns up to a millisecond; `None` when the time is used up.

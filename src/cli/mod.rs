@@ -1,5 +1,8 @@
 //! The commands and what each of them starts.
 
+mod all;
+mod man;
+mod reload;
 mod serve;
 mod summary;
 
@@ -8,96 +11,117 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
-use fastgo::config::{BadSettings, Config, EngineKind, Settings};
-use fastgo::daemon::logging;
-use fastgo::daemon::supervisor::{self, Child};
-use fastgo::engine::capacity;
 
-/// Three HTTP concurrency models side by side, with a live dashboard.
+use crate::config::{BadSettings, EngineKind, Settings};
+use crate::daemon::listeners::BindFailed;
+use crate::daemon::notify::Notifier;
+use crate::daemon::{logging, restarts};
+use crate::engine::ENGINES;
+
+/// Three HTTP concurrency models side by side, with a live dashboard
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
-pub(crate) struct Cli {
+#[command(name = "fastgo", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    settings: Settings,
+    all: all::AllArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start each engine as a process of its own (what fastgo does without a command)
-    All {
-        /// Start just these engines
-        #[arg(long, value_delimiter = ',', value_name = "ENGINES")]
-        only: Vec<EngineKind>,
-    },
+    All(all::AllArgs),
     /// Serve with one engine in this process
     Serve {
         /// The engine
         engine: EngineKind,
+        #[command(flatten)]
+        settings: Settings,
     },
-    Flood(fastgo::flood::FloodArgs),
-    Doctor(fastgo::doctor::DoctorArgs),
+    Check(crate::check::CheckArgs),
+    Flood(crate::flood::FloodArgs),
+    Doctor(crate::doctor::DoctorArgs),
+    Registrations(crate::registrations::RegistrationsArgs),
+    Status(crate::status::StatusArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Show the manual page, or print its source when the output is not a terminal
+    Man {
+        /// The command whose page to show, instead of the one of all
+        command: Option<String>,
+    },
+    /// Print the engines that serve the whole contract, each with its usual port (for scripts)
+    #[command(hide = true)]
+    Engines,
+    /// Ask the firmware of a Raspberry Pi for its readings, again and again (fastgo-firmware.service)
+    #[command(hide = true)]
+    Firmware,
+    /// Pass settings to a running service (`ExecReload=` of fastgo@.service)
+    #[command(hide = true)]
+    Reload {
+        /// The engine
+        engine: EngineKind,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Note how an engine's service ended (`ExecStopPost=` of fastgo@.service)
+    #[command(hide = true)]
+    Ended {
+        /// The engine
+        engine: EngineKind,
+    },
 }
 
 impl Cli {
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        match self.command.unwrap_or(Command::All { only: Vec::new() }) {
-            Command::All { only } => all(&self.settings, &only),
-            Command::Serve { engine } => serve::run(self.settings.resolve(engine, 0)?),
-            Command::Flood(args) => fastgo::flood::run(&args),
-            Command::Doctor(args) => fastgo::doctor::run(&args),
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Those of the command; [`is_usage`] sorts them by exit code.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command.unwrap_or(Command::All(self.all)) {
+            Command::All(args) => all::run(&args),
+            Command::Serve { engine, settings } => {
+                restarts::begin(engine.name(), Notifier::from_env());
+                let config = settings.resolve(engine, 0);
+                serve::run(config.inspect_err(|_| logging::init_for_failure(engine.name()))?, settings)
+            }
+            Command::Check(args) => crate::check::run(&args),
+            Command::Flood(args) => crate::flood::run(&args),
+            Command::Doctor(args) => crate::doctor::run(&args),
+            Command::Registrations(args) => crate::registrations::run(&args),
+            Command::Status(args) => Ok(crate::status::run(&args)),
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Self::command(), "fastgo", &mut io::stdout());
                 Ok(ExitCode::SUCCESS)
             }
-            Command::Man => {
-                clap_mangen::Man::new(Self::command()).render(&mut io::stdout())?;
+            Command::Man { command } => man::show(Self::command(), command.as_deref()),
+            Command::Engines => {
+                for engine in ENGINES {
+                    println!("{} {}", engine.kind.name(), engine.kind.default_port());
+                }
                 Ok(ExitCode::SUCCESS)
+            }
+            Command::Reload { engine, settings } => {
+                reload::send(engine, &settings).inspect_err(|_| logging::init_for_failure(engine.name()))
+            }
+            Command::Ended { engine } => {
+                logging::init_helper(Some(engine.name()))?;
+                restarts::end(engine.name())?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Firmware => {
+                logging::init_helper(None)?;
+                match crate::daemon::firmware::run()? {}
             }
         }
     }
 }
 
-/// Whether trying again with the same settings must fail again.
-pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
-    let in_use = |cause: &io::Error| {
-        matches!(
-            cause.kind(),
-            io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable | io::ErrorKind::PermissionDenied
-        )
-    };
-    error.is::<BadSettings>() || error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(in_use))
-}
-
-fn all(settings: &Settings, only: &[EngineKind]) -> anyhow::Result<ExitCode> {
-    let startable = only.iter().all(|engine| EngineKind::ALL.contains(engine));
-    anyhow::ensure!(startable, BadSettings::one("--only: all does not start stock-may; fastgo serve stock-may does"));
-    let mut configs = Vec::new();
-    // The last one first: it alone may find no room for its port, so its bad values are those of all.
-    for (position, engine) in EngineKind::ALL.into_iter().enumerate().rev() {
-        if only.is_empty() || only.contains(&engine) {
-            configs.insert(0, settings.resolve(engine, position as u16)?);
-        }
-    }
-    let child =
-        |config: &Config| Child { engine: config.engine.name(), port: config.address.port(), args: settings.to_args() };
-    let children = configs.iter().map(child).collect();
-    // What is told here is not told again by each of them.
-    if let Some(config) = configs.first_mut() {
-        logging::init_supervisor(config.log.clone())?;
-        for clamp in capacity::clamp(config) {
-            tracing::warn!(event = "clamp", "{clamp}");
-        }
-        let version = env!("CARGO_PKG_VERSION");
-        tracing::info!(event = "start", "version {version}, {}", summary::of_limits(config));
-    }
-    supervisor::run(children)
+/// Whether the same command line and environment must fail again: exit code 2, after which a service pauses for longer.
+pub fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<BadSettings>() || error.downcast_ref::<BindFailed>().is_some_and(BindFailed::is_usage)
 }

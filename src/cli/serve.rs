@@ -1,4 +1,4 @@
-//! `fastgo serve ENGINE`: from settings to a running server, and back.
+//! `fastgo serve ENGINE`: starts a server from its settings, and stops it.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -7,51 +7,60 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use fastgo::app::App;
-use fastgo::config::Config;
-use fastgo::daemon::notify::Notifier;
-use fastgo::daemon::signals::{Signal, Signals};
-use fastgo::daemon::watchdog::{self, Vitals};
-use fastgo::daemon::{addresses, listeners, logging, supervised};
-use fastgo::engine::{ENGINES, ServerHandle, capacity, stock_may};
-use fastgo::pprof;
 
+use super::reload::Reload;
 use super::summary;
+use crate::app::App;
+use crate::config::{Config, Settings};
+use crate::daemon::notify::Notifier;
+use crate::daemon::signals::{Signal, Signals};
+use crate::daemon::watchdog::{self, Vitals};
+use crate::daemon::{addresses, listeners, logging, supervised};
+use crate::engine::{ENGINES, ServerHandle, stock_may};
+use crate::platform::siblings;
+use crate::pprof;
+use crate::server::capacity;
 
 /// Gives the name of a thread that shows no life for longer than a time.
 type Heartbeats = Box<dyn Fn(Duration) -> Result<(), String> + Send>;
 
-pub(crate) fn run(mut config: Config) -> anyhow::Result<ExitCode> {
+pub(super) fn run(mut config: Config, given: Settings) -> anyhow::Result<ExitCode> {
     logging::init(config.log.clone(), config.engine.name())?;
     // From here on a signal to stop waits until there is something to stop.
     let signals = Signals::listen()?;
     supervised::end_with_supervisor()?;
     let notifier = Notifier::from_env();
-    let clamps = capacity::clamp(&mut config);
-    let address = config.address;
-    let taken = || format!("cannot listen on {address} (--port and --bind choose another)");
+    let clamps = capacity::clamp(&config);
+    let reload = Reload::new(given, config.engine);
     let Some(engine) = ENGINES.iter().find(|engine| engine.kind == config.engine) else {
-        let app = App::new(config);
-        let address = stock_may::start(&app).with_context(taken)?;
-        tell_ready(&app, address, &[], Box::new(|_| Ok(())), notifier)?;
-        wait_for_end(signals, notifier)?;
+        let address = listeners::free_address(config.address)?;
+        config.address = address;
+        let app = App::new(config)?;
+        stock_may::start(&app)?;
+        report_ready(&app, address, &[], Box::new(|_| Ok(())), notifier)?;
+        wait_for_end(signals, notifier, &app, reload)?;
         return Ok(end_stock(&app, notifier));
     };
     // Before any thread is started: this reads and clears what systemd passed on.
-    let count = if engine.listener_per_worker { config.workers } else { 1 };
-    let listening = listeners::obtain(address, count, notifier).with_context(taken)?;
-
-    let app = App::new(config);
+    let count = config.threads;
+    let listening = listeners::obtain(config.address, count, notifier)?;
+    if let Some(listener) = listening.first() {
+        config.set_own_port(listener.local_addr()?.port());
+    }
+    let app = App::new(config)?;
     let server = Arc::new(engine.start(Arc::clone(&app), listening)?);
+    if let Err(error) = siblings::publish(server.local_addr()) {
+        tracing::warn!(event = "peers", %error, "the other engines' pages will not find this one's port");
+    }
     let beating = Arc::clone(&server);
     let heartbeats = Box::new(move |max_age| beating.check_heartbeats(max_age));
-    tell_ready(&app, server.local_addr(), &clamps, heartbeats, notifier)?;
-    wait_for_end(signals, notifier)?;
+    report_ready(&app, server.local_addr(), &clamps, heartbeats, notifier)?;
+    wait_for_end(signals, notifier, &app, reload)?;
     Ok(finish(&server, notifier))
 }
 
-/// Tells the log, the service manager and the supervisor that the server answers, and goes on telling those who ask.
-fn tell_ready(
+/// Reports to the log, the service manager and the supervisor that the server answers, and keeps reporting its state.
+fn report_ready(
     app: &Arc<App>,
     address: SocketAddr,
     clamps: &[String],
@@ -59,10 +68,14 @@ fn tell_ready(
     notifier: Notifier,
 ) -> anyhow::Result<()> {
     serve_profiles(app)?;
-    tell_start(&app.config, address, clamps);
+    log_start(&app.config, address, clamps);
     notifier.ready(&app.metrics.read().status_line());
-    let status = Arc::clone(app);
-    notifier.spawn_status(move || Some(status.metrics.read().status_line()))?;
+    let (status, mut watch) = (Arc::clone(app), addresses::Watch::new(address));
+    notifier.spawn_status(move || {
+        watch.look();
+        let reached = watch.best().map(|url| format!(", at {url}")).unwrap_or_default();
+        Some(status.metrics.read().status_line() + &reached)
+    })?;
     let (answering, draining) = (Arc::clone(app), Arc::clone(app));
     let vitals = Vitals {
         heartbeats,
@@ -83,13 +96,14 @@ fn serve_profiles(app: &Arc<App>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The settings in force, why some are not what was asked for, and the addresses. A supervisor tells what is the same
-/// for all its engines.
-fn tell_start(config: &Config, address: SocketAddr, clamps: &[String]) {
+/// The settings in force, why some are not what was asked for, and the URLs. A supervisor logs what is the same for all
+/// its engines, the machine's other names among it.
+fn log_start(config: &Config, address: SocketAddr, clamps: &[String]) {
     let engine = summary::of_engine(config);
+    let urls = addresses::urls(address);
     if supervised::is_supervised() {
         tracing::info!(event = "start", "{engine}");
-        tracing::info!(event = "listening", "listening on http://{address}");
+        tracing::info!(event = "listening", "listening on {}", urls[0]);
         return;
     }
     for clamp in clamps {
@@ -97,43 +111,48 @@ fn tell_start(config: &Config, address: SocketAddr, clamps: &[String]) {
     }
     let (version, name) = (env!("CARGO_PKG_VERSION"), config.engine.name());
     tracing::info!(event = "start", "fastgo {version} {name}: {engine}, {}", summary::of_limits(config));
-    let urls = addresses::urls(address).join(" ");
-    let reached = if address.ip().is_unspecified() { format!(", reached as {urls}") } else { String::new() };
-    tracing::info!(event = "listening", "listening on http://{address}{reached}");
+    tracing::info!(event = "listening", "listening on {}", urls.join(" "));
 }
 
 /// Returns at the first signal to stop; the next one ends the process at once.
-fn wait_for_end(mut signals: Signals, notifier: Notifier) -> anyhow::Result<()> {
+fn wait_for_end(mut signals: Signals, notifier: Notifier, app: &App, mut reload: Reload) -> anyhow::Result<()> {
     for signal in &mut signals {
         // Without a service manager to send it, SIGHUP says that the terminal is gone.
         if signal != Signal::Hangup || !notifier.is_connected() {
             break;
         }
         notifier.reloading();
-        tracing::warn!(
-            event = "reload",
-            "reload changes nothing: settings come with the start of a process; a restart applies new ones and refuses no \
-             connection"
-        );
-        notifier.ready("settings unchanged: restart to apply new ones");
+        let outcome = match reload.take(&app.config) {
+            Ok(outcome) => {
+                tracing::info!(event = "reload", "{outcome}");
+                outcome
+            }
+            Err(error) => {
+                let reason = format!("settings unchanged: {error:#}");
+                tracing::warn!(event = "reload", "{reason}");
+                reason
+            }
+        };
+        notifier.ready(&outcome);
     }
     Ok(signals.end_process_on_next()?)
 }
 
 fn finish(server: &ServerHandle, notifier: Notifier) -> ExitCode {
-    let shutdown_timeout = server.app().config.shutdown_timeout;
+    let shutdown_timeout = server.app().config.live.shutdown_timeout();
     tracing::info!(event = "drain", "draining: requests in flight have {shutdown_timeout:?}");
     notifier.stopping("draining");
     notifier.extend_timeout(shutdown_timeout + Duration::from_secs(5));
     let drained = server.drain();
+    server.app().close();
     let millis = drained.took.as_millis();
     if drained.is_clean() {
-        tracing::info!(event = "stopped", "stopped after {millis} ms: nothing was cut off");
+        tracing::info!(event = "stopped", "stopped in {millis} ms: all requests were completed");
         ExitCode::SUCCESS
     } else {
         tracing::warn!(
             event = "stopped",
-            "stopped after {millis} ms: cut off {} requests and {} connections",
+            "stopped in {millis} ms: {} requests and {} connections were cut off",
             drained.cut_requests,
             drained.cut_connections
         );
@@ -144,6 +163,7 @@ fn finish(server: &ServerHandle, notifier: Notifier) -> ExitCode {
 /// The published crate has no drain, which is no failure of this run.
 fn end_stock(app: &App, notifier: Notifier) -> ExitCode {
     notifier.stopping("ending without a drain");
+    app.close();
     let (requests, connections) = (app.metrics.in_flight(), app.metrics.counters.active.load(Relaxed));
     tracing::warn!(
         event = "stopped",

@@ -1,26 +1,32 @@
-//! The settings in force, in words for the start message.
+//! The current settings, as text for the start message.
 
+use crate::config::Config;
 use bytesize::ByteSize;
-use fastgo::config::{Config, EngineKind};
 
-/// What sets an engine apart: its threads, its queue and its work.
+/// What differs between engines: threads, pool, queue and work.
 pub(super) fn of_engine(config: &Config) -> String {
-    let queue =
-        if config.engine == EngineKind::WorkerPool { format!(", queue {}", config.queue_size) } else { String::new() };
-    format!("{} workers{queue}, work {}", config.workers, config.work)
+    let pool = if config.engine.has_pool() {
+        let most = if config.adaptive_workers { "up to " } else { "" };
+        format!(", {most}{} workers, queue {}", config.workers, config.queue_size)
+    } else {
+        String::new()
+    };
+    format!("{} threads{pool}, work {}", config.threads, config.live.work())
 }
 
-/// What all engines have alike.
+/// What is the same on all engines.
 pub(super) fn of_limits(config: &Config) -> String {
+    let live = &config.live;
+    let (timeouts, limits) = (live.timeouts(), live.limits());
     format!(
         "up to {} connections; {:?} read, {:?} write, {:?} idle, {:?} stop; {} head, {} body",
-        config.max_connections,
-        config.read_timeout,
-        config.write_timeout,
-        config.idle_timeout,
-        config.shutdown_timeout,
-        size(config.limits.max_head_bytes as u64),
-        size(config.limits.max_body_bytes),
+        live.max_connections(),
+        timeouts.read,
+        timeouts.write,
+        timeouts.idle,
+        live.shutdown_timeout(),
+        size(limits.max_head_bytes as u64),
+        size(limits.max_body_bytes),
     )
 }
 

@@ -1,4 +1,4 @@
-//! One child of `fastgo all`: started apart from the terminal, its words and its end told as events.
+//! One child of `fastgo all`: started apart from the terminal, its output and its end sent as events.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ pub(super) enum Event {
     Signal(Signal),
 }
 
-/// Starts one child, and a thread that tells `events` what it says and when it ends.
+/// Starts one child, and a thread that sends its output and its end to `events`.
 pub(super) fn spawn(mut command: Command, index: usize, events: &SyncSender<Event>) -> io::Result<OwnedFd> {
     // One pipe for both streams keeps what it says in order.
     let (output, input) = io::pipe()?;
@@ -33,7 +33,7 @@ pub(super) fn spawn(mut command: Command, index: usize, events: &SyncSender<Even
     let events = events.clone();
     thread::spawn(move || {
         pass_on(output, index, &events);
-        // Last, so that everything it said comes before its end.
+        // Last, so that its output comes before its end.
         let _ = events.send(Event::Ended(index, child.wait()));
     });
     Ok(process)

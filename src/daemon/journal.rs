@@ -52,7 +52,9 @@ impl Journal {
     }
 
     fn datagram(&self, level: Level, record: &Record, lost: u64) -> Vec<u8> {
-        let mut message = record.message.clone() + &record.fields;
+        // `journalctl -u 'fastgo@*'` shows the message alone.
+        let engine = self.engine.map(|engine| format!("{engine}: ")).unwrap_or_default();
+        let mut message = engine + &record.message + &record.fields;
         if message.len() > MAX_MESSAGE {
             let end = (0..=MAX_MESSAGE).rfind(|end| message.is_char_boundary(*end));
             message.truncate(end.unwrap_or_default());
@@ -80,7 +82,7 @@ impl Journal {
         if self.socket.send_to(&self.datagram(level, record, lost), &self.path).is_err() {
             self.lost.fetch_add(1, Relaxed);
         } else if lost > 0 {
-            // When more were lost meanwhile, the next record tells.
+            // If more were lost meanwhile, the next record counts them.
             let _ = self.lost.compare_exchange(lost, 0, Relaxed, Relaxed);
         }
     }
@@ -136,13 +138,13 @@ mod tests {
             tracing::warn!(event = "accept", count = 3, reason = "no more files", "cannot accept");
             assert_eq!(
                 receive(&journald),
-                "MESSAGE=cannot accept count=3 reason=\"no more files\"\nPRIORITY=4\nSYSLOG_IDENTIFIER=fastgo\n\
+                "MESSAGE=may: cannot accept count=3 reason=\"no more files\"\nPRIORITY=4\nSYSLOG_IDENTIFIER=fastgo\n\
                  FASTGO_ENGINE=may\nFASTGO_EVENT=accept\n"
             );
             tracing::error!("two\nlines \x1b[31m");
             assert_eq!(
                 receive(&journald),
-                "MESSAGE=two\\nlines \\u{1b}[31m\nPRIORITY=3\nSYSLOG_IDENTIFIER=fastgo\nFASTGO_ENGINE=may\n"
+                "MESSAGE=may: two\\nlines \\u{1b}[31m\nPRIORITY=3\nSYSLOG_IDENTIFIER=fastgo\nFASTGO_ENGINE=may\n"
             );
             tracing::info!("{}", "x".repeat(100_000));
             assert_eq!(receive(&journald).find('\n'), Some("MESSAGE=".len() + MAX_MESSAGE));

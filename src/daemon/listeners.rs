@@ -1,9 +1,11 @@
 //! Listening sockets: taken from systemd's file-descriptor store when the process before this one left them there,
 //! made and stored otherwise, so that no client is refused while fastgo restarts.
 
+use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 use listenfd::ListenFd;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -12,6 +14,56 @@ use super::notify::{Notifier, store_name};
 
 /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 65_535;
+/// How long the service manager may take to close the sockets that are removed from its store.
+const REMOVAL: Duration = Duration::from_secs(5);
+
+/// An address on which this process cannot listen.
+#[derive(Debug)]
+pub struct BindFailed {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+impl BindFailed {
+    /// Whether the settings are at fault, so that trying again must fail again. An address that this machine does not
+    /// have is not: its network may come up later.
+    pub fn is_usage(&self) -> bool {
+        matches!(self.source.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
+    }
+}
+
+impl fmt::Display for BindFailed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ip, port) = (self.address.ip(), self.address.port());
+        match self.source.kind() {
+            io::ErrorKind::AddrInUse => write!(formatter, "port {port} is already in use: choose another with --port"),
+            io::ErrorKind::PermissionDenied => {
+                write!(formatter, "port {port} needs privileges: choose one from 1024 up with --port")
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                write!(formatter, "this machine does not have the address {ip}: choose another with --bind")
+            }
+            // The chain of errors shows the source.
+            _ => write!(formatter, "cannot listen on {}", self.address),
+        }
+    }
+}
+
+impl std::error::Error for BindFailed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// The address with a port that the kernel chose in place of port 0, after checking that nothing listens on it.
+///
+/// # Errors
+/// When something does, or the address cannot be bound.
+pub fn free_address(address: SocketAddr) -> Result<SocketAddr, BindFailed> {
+    bind(address, false, false)
+        .and_then(|socket| local_address(&socket))
+        .map_err(|source| BindFailed { address, source })
+}
 
 /// A socket from the store with the name it was kept under; `None` for a descriptor that is no TCP socket.
 type Stored = (String, Option<TcpListener>);
@@ -22,13 +74,22 @@ type Stored = (String, Option<TcpListener>);
 /// removed from it. Missing sockets are made, with `SO_REUSEPORT` when `count` is more than one, and stored. With
 /// port 0 the kernel chooses one port for all, and nothing is stored.
 ///
+/// Under a service manager the machine need not have the address yet: at boot services start before the network has a
+/// lease. Elsewhere that is an error, since a person is there to read it.
+///
 /// Reads and clears `LISTEN_FDS` and `LISTEN_PID`: call it once, before any thread is started. `listenfd` owns the
 /// descriptors it hands out; `sd-notify` would give bare numbers, of which only unsafe code makes sockets.
 ///
 /// # Errors
 /// What the kernel says, above all [`io::ErrorKind::AddrInUse`], also when a process of the same user shares the port.
-pub fn obtain(address: SocketAddr, count: usize, notifier: Notifier) -> io::Result<Vec<TcpListener>> {
-    obtain_from(take_stored(), address, count, notifier)
+pub fn obtain(address: SocketAddr, count: usize, notifier: Notifier) -> Result<Vec<TcpListener>, BindFailed> {
+    obtain_from(take_stored(), address, count, notifier).map_err(|source| BindFailed { address, source })
+}
+
+/// Whether this machine has the address now.
+pub fn is_local(ip: IpAddr) -> bool {
+    // Without `IP_FREEBIND` the kernel binds only to addresses of its own.
+    UdpSocket::bind((ip, 0)).map_or_else(|error| error.kind() != io::ErrorKind::AddrNotAvailable, |_| true)
 }
 
 fn take_stored() -> Vec<Stored> {
@@ -51,11 +112,15 @@ fn obtain_from(
 ) -> io::Result<Vec<TcpListener>> {
     let name = store_name(address);
     let mut listeners = Vec::new();
+    let mut removed = false;
     for (stored_name, socket) in stored {
         match socket {
             Some(socket) if stored_name == name && listens_on(&socket, address) => listeners.push(socket),
             // A foreign one that shares the wanted name takes the others along; they are stored again below.
-            _ => notifier.remove(&stored_name),
+            _ => {
+                notifier.remove(&stored_name);
+                removed = true;
+            }
         }
     }
     for listener in &listeners {
@@ -64,7 +129,20 @@ fn obtain_from(
         SockRef::from(listener).listen(BACKLOG)?;
     }
     let reused = listeners.len();
-    make_missing(&mut listeners, address, count)?;
+    let early = notifier.is_connected();
+    match make_missing(&mut listeners, address, count, early) {
+        Err(error) if removed && error.kind() == io::ErrorKind::AddrInUse => {
+            after_removal(notifier, || make_missing(&mut listeners, address, count, early))?;
+        }
+        made => made?,
+    }
+    if early && !is_local(address.ip()) {
+        tracing::warn!(
+            event = "address",
+            "this machine does not have the address {} yet: connections are accepted as soon as it does",
+            address.ip()
+        );
+    }
     if reused > 0 {
         tracing::info!(event = "listeners", reused, made = listeners.len() - reused, "took over listening sockets");
     }
@@ -75,19 +153,41 @@ fn obtain_from(
     Ok(listeners)
 }
 
+/// Tries `bind` again once the service manager has closed the sockets that were removed: until then one that
+/// listens on every address keeps the port of each.
+fn after_removal(notifier: Notifier, mut bind: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    let deadline = Instant::now() + REMOVAL;
+    notifier.wait_until_handled(REMOVAL);
+    loop {
+        match bind() {
+            // Newer service managers close in a process of their own, after the barrier.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            result => return result,
+        }
+    }
+}
+
 fn listens_on(socket: &TcpListener, address: SocketAddr) -> bool {
     SockRef::from(socket).is_listener().unwrap_or(false) && socket.local_addr().is_ok_and(|local| local == address)
 }
 
-fn make_missing(listeners: &mut Vec<TcpListener>, mut address: SocketAddr, count: usize) -> io::Result<()> {
+/// Adds sockets until there are `count`; with `early` also on an address that this machine does not have yet.
+fn make_missing(
+    listeners: &mut Vec<TcpListener>,
+    mut address: SocketAddr,
+    count: usize,
+    early: bool,
+) -> io::Result<()> {
     let shared = count > 1;
     if shared && listeners.is_empty() {
         // SO_REUSEPORT would silently share the port with another fastgo of the same user; an exclusive bind does not.
-        let exclusive = bind(address, false)?;
+        let exclusive = bind(address, false, early)?;
         address = local_address(&exclusive)?;
     }
     while listeners.len() < count {
-        match bind(address, shared).and_then(|socket| socket.listen(BACKLOG).map(|()| socket)) {
+        match bind(address, shared, early).and_then(|socket| socket.listen(BACKLOG).map(|()| socket)) {
             Ok(socket) => listeners.push(socket.into()),
             // Stored sockets made without SO_REUSEPORT let nothing beside them: share them instead.
             Err(_) if !listeners.is_empty() && !SockRef::from(&listeners[0]).reuse_port()? => {
@@ -99,10 +199,16 @@ fn make_missing(listeners: &mut Vec<TcpListener>, mut address: SocketAddr, count
     Ok(())
 }
 
-fn bind(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+fn bind(address: SocketAddr, shared: bool, early: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
+    }
+    if early {
+        match address {
+            SocketAddr::V4(_) => socket.set_freebind_v4(true)?,
+            SocketAddr::V6(_) => socket.set_freebind_v6(true)?,
+        }
     }
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
@@ -115,122 +221,4 @@ fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::TcpStream;
-    use std::os::fd::OwnedFd;
-
-    use super::super::notify::tests::ServiceManager;
-    use super::*;
-
-    const ANY: &str = "127.0.0.1:0";
-
-    fn obtain_fresh(address: &str, count: usize) -> io::Result<Vec<TcpListener>> {
-        obtain_from(Vec::new(), address.parse().unwrap(), count, Notifier::default())
-    }
-
-    fn address_of(listeners: &[TcpListener]) -> SocketAddr {
-        listeners[0].local_addr().unwrap()
-    }
-
-    /// What the next process gets of what this one stored.
-    fn restart(name: &str, fds: Vec<OwnedFd>) -> Vec<Stored> {
-        fds.into_iter().map(|fd| (name.to_owned(), Some(TcpListener::from(fd)))).collect()
-    }
-
-    #[test]
-    fn several_sockets_share_the_port_that_the_kernel_chose() {
-        let listeners = obtain_fresh(ANY, 3).unwrap();
-        assert_eq!(listeners.len(), 3);
-        for listener in &listeners {
-            assert_eq!(listener.local_addr().unwrap(), address_of(&listeners));
-            assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        }
-    }
-
-    #[test]
-    fn a_port_in_use_is_an_error_even_where_it_could_be_shared() {
-        for (first, second) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
-            let listeners = obtain_fresh(ANY, first).unwrap();
-            let error = obtain_fresh(&address_of(&listeners).to_string(), second).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "{first} then {second}");
-        }
-    }
-
-    #[test]
-    fn the_unspecified_address_of_ipv6_serves_both_families() {
-        let listeners = obtain_fresh("[::]:0", 1).unwrap();
-        let port = address_of(&listeners).port();
-        TcpStream::connect(("127.0.0.1", port)).unwrap();
-        TcpStream::connect(("::1", port)).unwrap();
-    }
-
-    #[test]
-    fn a_restart_takes_over_the_sockets_and_their_waiting_clients() {
-        let Some((manager, notifier)) = ServiceManager::of(a_restart_takes_over_the_sockets_and_their_waiting_clients)
-        else {
-            return;
-        };
-        for count in [1, 3] {
-            let address = address_of(&obtain_fresh(ANY, 1).unwrap());
-            let first = obtain_from(Vec::new(), address, count, notifier).unwrap();
-            let (message, fds) = manager.receive();
-            let name = store_name(address);
-            assert_eq!(message, format!("FDSTORE=1\nFDNAME={name}"));
-            drop(first);
-            let _client = TcpStream::connect(address).unwrap();
-            let second = obtain_from(restart(&name, fds), address, count, notifier).unwrap();
-            assert_eq!(second.len(), count);
-            assert_eq!(second.iter().filter(|listener| listener.accept().is_ok()).count(), 1);
-            assert_eq!(manager.receive().1.len(), count);
-        }
-    }
-
-    #[test]
-    fn all_stored_sockets_stay_in_use_and_missing_ones_are_added() {
-        let Some((manager, notifier)) = ServiceManager::of(all_stored_sockets_stay_in_use_and_missing_ones_are_added)
-        else {
-            return;
-        };
-        for (before, wanted, after) in [(3, 1, 3), (1, 3, 3), (2, 3, 3)] {
-            let address = address_of(&obtain_fresh(ANY, 1).unwrap());
-            drop(obtain_from(Vec::new(), address, before, notifier).unwrap());
-            let stored = restart(&store_name(address), manager.receive().1);
-            let listeners = obtain_from(stored, address, wanted, notifier).unwrap();
-            assert_eq!(listeners.len(), after, "{before} stored, {wanted} wanted");
-            assert_eq!(manager.receive().1.len(), after);
-        }
-    }
-
-    #[test]
-    fn sockets_of_another_address_are_removed_and_closed() {
-        let Some((manager, notifier)) = ServiceManager::of(sockets_of_another_address_are_removed_and_closed) else {
-            return;
-        };
-        let old = obtain_fresh(ANY, 1).unwrap();
-        let old_address = address_of(&old);
-        let new_address = address_of(&obtain_fresh(ANY, 1).unwrap());
-        let stored = old.into_iter().map(|socket| (store_name(old_address), Some(socket))).collect();
-        let listeners = obtain_from(stored, new_address, 1, notifier).unwrap();
-        assert_eq!(address_of(&listeners), new_address);
-        assert_eq!(manager.message(), format!("FDSTOREREMOVE=1\nFDNAME={}", store_name(old_address)));
-        assert_eq!(manager.message(), format!("FDSTORE=1\nFDNAME={}", store_name(new_address)));
-        assert_eq!(TcpStream::connect(old_address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
-    }
-
-    #[test]
-    fn a_stored_socket_that_does_not_listen_is_replaced() {
-        let Some((manager, notifier)) = ServiceManager::of(a_stored_socket_that_does_not_listen_is_replaced) else {
-            return;
-        };
-        let bound = bind(ANY.parse().unwrap(), false).unwrap();
-        let address = local_address(&bound).unwrap();
-        let name = store_name(address);
-        let stored = vec![(name.clone(), Some(bound.into())), (name.clone(), None)];
-        let listeners = obtain_from(stored, address, 1, notifier).unwrap();
-        TcpStream::connect(address_of(&listeners)).unwrap();
-        assert_eq!(manager.message(), format!("FDSTOREREMOVE=1\nFDNAME={name}"));
-        assert_eq!(manager.message(), format!("FDSTOREREMOVE=1\nFDNAME={name}"));
-        assert_eq!(manager.message(), format!("FDSTORE=1\nFDNAME={name}"));
-        assert!(manager.is_quiet());
-    }
-}
+mod tests;

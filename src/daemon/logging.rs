@@ -3,19 +3,21 @@
 //! Call sites name what happened in the field `event` and say it in a sentence:
 //! `tracing::info!(event = "start", workers, "listening on http://{address}")`.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, reload};
 
 use super::journal::{self, Journal};
 use super::log_record::Record;
 use super::screen::{SUPERVISOR, Screen};
 use super::supervised;
+use crate::terminal::may_colour;
 
 /// Starts logging for a process that serves with `engine`.
 ///
@@ -26,6 +28,23 @@ pub fn init(filter: Targets, engine: &'static str) -> anyhow::Result<()> {
     start(filter, Some(engine), speaker)
 }
 
+/// Starts logging for a process that serves nothing, on behalf of `engine` if it is given.
+///
+/// # Errors
+/// Logging has been started before.
+pub fn init_helper(engine: Option<&'static str>) -> anyhow::Result<()> {
+    start(Targets::new().with_default(LevelFilter::INFO), engine, Speaker::Alone)
+}
+
+/// Starts logging for a service that ends before its settings are known, so that the journal has the reason under its
+/// priority and engine. On a terminal plain lines do.
+pub fn init_for_failure(engine: &'static str) {
+    if journal::is_stderr() {
+        // If that fails, the reason goes to stderr as it is.
+        let _ = init_helper(Some(engine));
+    }
+}
+
 /// Starts logging for the process that supervises the engines.
 ///
 /// # Errors
@@ -34,16 +53,29 @@ pub fn init_supervisor(filter: Targets) -> anyhow::Result<()> {
     start(filter, None, Speaker::Supervisor(Screen::of_stderr()))
 }
 
+/// Decides from now on by `filter` which records are written.
+pub fn set_filter(filter: Targets) {
+    if let Some(handle) = FILTER.get() {
+        // Fails only when the subscriber is gone, which it never is.
+        let _ = handle.reload(filter);
+    }
+}
+
+/// The filter of the process's log.
+static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
+
 fn start(filter: Targets, engine: Option<&'static str>, speaker: Speaker) -> anyhow::Result<()> {
     let registry = tracing_subscriber::registry();
+    let (filter, handle) = reload::Layer::new(filter);
     if journal::is_stderr()
         && let Ok(journal) = Journal::new(engine)
     {
         registry.with(journal.with_filter(filter)).try_init()?;
     } else {
-        let lines = Lines { speaker, colours: colours_on_stderr() };
+        let lines = Lines { speaker, colours: may_colour(&io::stderr()) };
         registry.with(lines.with_filter(filter)).try_init()?;
     }
+    let _ = FILTER.set(handle);
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let payload = panic.payload();
@@ -52,13 +84,6 @@ fn start(filter: Targets, engine: Option<&'static str>, speaker: Speaker) -> any
         tracing::error!(event = "panic", place, "panic: {reason}");
     }));
     Ok(())
-}
-
-/// Whether text on stderr may be coloured: on a terminal, or for a supervisor that says so, unless `NO_COLOR` is set.
-pub(super) fn colours_on_stderr() -> bool {
-    let given = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    given("NO_COLOR").is_none()
-        && (io::stderr().is_terminal() || given("CLICOLOR_FORCE").is_some_and(|value| value != "0"))
 }
 
 /// Who writes the lines.
@@ -100,7 +125,7 @@ impl Lines {
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let line = self.line(SystemTime::now(), *event.metadata().level(), &Record::of(event));
-        // One write keeps lines of several threads whole; nobody is left to tell when stderr is gone.
+        // One write keeps lines of several threads whole. Best effort: stderr may be closed.
         let _ = io::stderr().write_all(line.as_bytes());
     }
 }

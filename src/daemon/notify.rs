@@ -1,27 +1,29 @@
-//! Messages to the service manager: the `sd_notify(3)` protocol, spoken by the `sd-notify` crate.
+//! Messages to the service manager: the `sd_notify(3)` protocol, from the `sd-notify` crate.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pipe::PipeFlags;
 use rustix::time::{ClockId, clock_gettime};
 use sd_notify::NotifyState;
 
-use crate::throttle::Throttle;
+use crate::log_limit::LogLimit;
 
 /// Descriptors in one message: the kernel's `SCM_MAX_FD` is 253.
 const MAX_FDS: usize = 253;
 
-/// Tells the service manager how this process is doing; without one every call does nothing.
+/// Reports the state of this process to the service manager; without one every call does nothing.
 ///
-/// A message that cannot be sent is logged, never an error: the service manager acts on silence by itself.
+/// A message that cannot be sent is logged, never an error: the service manager acts when messages stay out.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Notifier {
     connected: bool,
 }
 
 impl Notifier {
-    /// Talks to the socket that `NOTIFY_SOCKET` names; to nobody when it is unset. systemd gives its services a path;
-    /// other kinds of addresses, which containers and virtual machines may get, are told of and not used.
+    /// Sends to the socket that `NOTIFY_SOCKET` names; sends nothing when it is unset. systemd gives its services a path;
+    /// other kinds of addresses, which containers and virtual machines may get, are logged and not used.
     pub fn from_env() -> Self {
         let socket = std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty());
         let connected = socket.as_ref().is_some_and(|socket| socket.as_encoded_bytes().starts_with(b"/"));
@@ -31,7 +33,7 @@ impl Notifier {
         Self { connected }
     }
 
-    /// Whether anybody listens.
+    /// Whether there is a service manager.
     pub fn is_connected(self) -> bool {
         self.connected
     }
@@ -55,7 +57,7 @@ impl Notifier {
     pub fn reloading(self) {
         let now = clock_gettime(ClockId::Monotonic);
         let now = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1000;
-        // The time tells `Type=notify-reload` (systemd 253) which reload this answers.
+        // The time shows `Type=notify-reload` (systemd 253) which reload this answers.
         self.send(&[NotifyState::Reloading, NotifyState::MonotonicUsec(now)], &[]);
     }
 
@@ -83,15 +85,32 @@ impl Notifier {
         self.send(&[NotifyState::FdStoreRemove, NotifyState::FdName(name)], &[]);
     }
 
-    /// Sends what `status` says once a second, when it changed, from a thread of its own that ends when it says `None`.
-    pub fn spawn_status(self, status: impl Fn() -> Option<String> + Send + 'static) -> std::io::Result<()> {
+    /// Waits until the service manager has handled every message sent before, at most for `timeout`; whether it has.
+    ///
+    /// It closes the pipe's end that travels with the message when it comes to it (`sd_notify_barrier(3)`).
+    pub fn wait_until_handled(self, timeout: Duration) -> bool {
+        if !self.connected {
+            return true;
+        }
+        let Ok((read, write)) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC) else { return false };
+        self.send(&[NotifyState::Custom("BARRIER=1")], &[write.as_fd()]);
+        drop(write);
+        let Ok(timeout) = Timespec::try_from(timeout) else { return false };
+        let mut watched = [PollFd::new(&read, PollFlags::empty())];
+        rustix::io::retry_on_intr(|| poll(&mut watched, Some(&timeout))).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Sends what `status` returns once a second when it changed, and every ten seconds in any case (a reload puts its
+    /// own text there), from a thread of its own that ends when it returns `None`.
+    pub fn spawn_status(self, mut status: impl FnMut() -> Option<String> + Send + 'static) -> std::io::Result<()> {
         if !self.connected {
             return Ok(());
         }
         std::thread::Builder::new().name("status".into()).spawn(move || {
             let mut sent = String::new();
+            let mut turns = (0..10_u32).cycle();
             while let Some(now) = status() {
-                if now != sent {
+                if turns.next() == Some(0) || now != sent {
                     self.status(&now);
                     sent = now;
                 }
@@ -102,7 +121,7 @@ impl Notifier {
     }
 
     fn send(self, states: &[NotifyState<'_>], fds: &[BorrowedFd<'_>]) {
-        static FAILURES: Throttle = Throttle::new();
+        static FAILURES: LogLimit = LogLimit::new();
         if !self.connected {
             return;
         }
@@ -130,7 +149,7 @@ pub(super) fn store_name(address: std::net::SocketAddr) -> String {
 pub(super) mod tests {
     use std::io::IoSliceMut;
     use std::mem::MaybeUninit;
-    use std::os::fd::{AsFd, OwnedFd};
+    use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixDatagram;
     use std::process::Command;
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -235,6 +254,22 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn the_barrier_ends_when_the_service_manager_comes_to_it() {
+        let Some((manager, notifier)) = ServiceManager::of(the_barrier_ends_when_the_service_manager_comes_to_it)
+        else {
+            return;
+        };
+        assert!(!notifier.wait_until_handled(Duration::from_millis(20)), "no reader yet");
+        drop(manager.receive());
+        let reader = std::thread::spawn(move || {
+            let (message, pipe) = manager.receive();
+            (message, pipe.len())
+        });
+        assert!(notifier.wait_until_handled(Duration::from_secs(10)));
+        assert_eq!(reader.join().unwrap(), ("BARRIER=1".to_owned(), 1));
+    }
+
+    #[test]
     fn status_is_sent_when_it_changed_until_there_is_none() {
         let Some((manager, notifier)) = ServiceManager::of(status_is_sent_when_it_changed_until_there_is_none) else {
             return;
@@ -255,7 +290,7 @@ pub(super) mod tests {
     fn without_a_service_manager_nothing_happens() {
         let notifier = Notifier::default();
         notifier.ready("up");
-        notifier.spawn_status(|| panic!("nobody asks")).unwrap();
+        notifier.spawn_status(|| panic!("not called")).unwrap();
         assert!(!notifier.is_connected());
     }
 

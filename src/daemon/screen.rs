@@ -1,10 +1,10 @@
-//! What `fastgo all` looks like: each line begins with the name of who says it.
+//! The output of `fastgo all`: each line begins with the name of the process that wrote it.
 
 use std::io::{self, IsTerminal as _};
 use std::time::SystemTime;
 
 use super::journal;
-use super::logging::colours_on_stderr;
+use crate::terminal::may_colour;
 
 /// The supervisor's own name on the screen.
 pub(super) const SUPERVISOR: &str = "fastgo";
@@ -21,14 +21,14 @@ const COLOURS: [&str; 6] = ["\x1b[36m", "\x1b[35m", "\x1b[33m", "\x1b[32m", "\x1
 pub(super) struct Screen {
     /// Names have colours.
     pub(super) colours: bool,
-    /// Lines have a time: for files, which nobody watches as they are written.
+    /// Lines have a time: for files, which are read later.
     pub(super) timestamps: bool,
 }
 
 impl Screen {
     /// As suits what stderr is. The journal notes times by itself.
     pub(super) fn of_stderr() -> Self {
-        Self { colours: colours_on_stderr(), timestamps: !io::stderr().is_terminal() && !journal::is_stderr() }
+        Self { colours: may_colour(&io::stderr()), timestamps: !io::stderr().is_terminal() && !journal::is_stderr() }
     }
 
     /// What comes before a line of `name`, the engine at `index` or the supervisor.

@@ -12,7 +12,7 @@ pub enum Signal {
     Terminate,
     /// SIGINT, Ctrl-C: drain and exit.
     Interrupt,
-    /// SIGHUP: reload under a service manager; elsewhere the terminal went away.
+    /// SIGHUP: reload under a service manager; elsewhere the terminal was closed.
     Hangup,
 }
 
@@ -59,7 +59,7 @@ impl Iterator for Signals {
     }
 }
 
-/// Whether whoever started this process had it ignore signal `number` (`SigIgn` in proc(5)).
+/// Whether the parent process had this one ignore signal `number` (`SigIgn` in proc(5)).
 fn ignored_at_start(number: i32) -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, number))
 }

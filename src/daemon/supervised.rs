@@ -15,7 +15,7 @@ pub fn is_supervised() -> bool {
     std::env::var_os(SUPERVISED).is_some()
 }
 
-/// Has the kernel send SIGTERM to this process when the supervisor goes, however it goes. Does nothing in a process
+/// Has the kernel send SIGTERM to this process when the supervisor ends, however it ends. Does nothing in a process
 /// that is not supervised.
 ///
 /// # Errors
@@ -29,7 +29,7 @@ pub fn end_with_supervisor() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells the supervisor, if there is one, that this process answers at `address`.
+/// Reports to the supervisor, if there is one, that this process answers at `address`.
 pub fn report_listening(address: SocketAddr) {
     if is_supervised() {
         let _ = writeln!(std::io::stdout(), "{LISTENING}{address}");

@@ -38,7 +38,7 @@ pub struct Child {
 /// Runs the children until all have ended, and says where they answer.
 ///
 /// Each is started when the one before it answers, so that what they say comes in order. A child that ends before it
-/// answers takes the others with it; one that dies later does not. SIGINT, SIGTERM and SIGHUP are passed on, each time
+/// answers takes the others with it; one that ends later does not. SIGINT, SIGTERM and SIGHUP are passed on, each time
 /// they come, to children in process groups of their own, so that a terminal's Ctrl-C reaches them once. Call it from
 /// the main thread: the kernel ends the children when the thread that started them ends.
 ///
@@ -97,7 +97,7 @@ struct Supervisor<W> {
 
 struct Supervised {
     engine: &'static str,
-    /// `None` once it has ended. A descriptor, because a process id may be somebody else's by then.
+    /// `None` once it has ended. A descriptor, because a process id may belong to another process by then.
     process: Option<OwnedFd>,
     address: Option<SocketAddr>,
 }
@@ -151,7 +151,7 @@ impl<W: Write> Supervisor<W> {
             Err(error) => (None, None, error.to_string()),
         };
         if self.stopping {
-            // Told to stop before it listened for signals, it had nothing to drain.
+            // Stopped before it listened for signals, it had nothing to drain.
             let early = !answered && matches!(signal, Some(SIGTERM | SIGINT));
             if code != Some(0) && !early {
                 tracing::error!(event = "child", "{engine} ended badly: {how}");
@@ -161,9 +161,9 @@ impl<W: Write> Supervisor<W> {
             tracing::error!(event = "child", "{engine} could not start ({how})");
             self.fail(code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1));
         } else if code == Some(0) {
-            tracing::warn!(event = "child", "{engine} was stopped; the others go on");
+            tracing::warn!(event = "child", "{engine} was stopped; the others keep running");
         } else {
-            tracing::error!(event = "child", "{engine} died ({how}); the others go on");
+            tracing::error!(event = "child", "{engine} crashed ({how}); the others keep running");
             self.exit_code = 1;
         }
     }
@@ -195,7 +195,7 @@ impl<W: Write> Supervisor<W> {
         self.write(&text);
     }
 
-    /// One write a line; nobody is left to tell when stderr is gone.
+    /// One write for each line. Best effort: stderr may be closed.
     fn write(&mut self, text: &[u8]) {
         let _ = self.output.write_all(text);
     }
@@ -205,7 +205,7 @@ impl<W: Write> Supervisor<W> {
 mod tests {
     use super::*;
 
-    /// Answers, and ends cleanly when told to.
+    /// Answers, and ends cleanly on a signal.
     const GOOD: &str = "trap 'echo drained >&2; exit 0' TERM INT; echo starting >&2; echo listening 127.0.0.1:$0; \
                         while :; do sleep 0.02; done";
 
@@ -228,7 +228,7 @@ mod tests {
         }
     }
 
-    /// Supervises shell scripts, each told a port as `$0`; SIGINT comes when `stop_at` is on the screen.
+    /// Supervises shell scripts, each with a port as `$0`; sends SIGINT when `stop_at` is on the screen.
     fn supervise(children: &[(&'static str, &str)], stop_at: &str, mut react: impl FnMut(&str)) -> (u8, String) {
         let (sender, events) = sync_channel(EVENTS);
         let commands = children.iter().zip(8080..).map(|((engine, script), port)| {

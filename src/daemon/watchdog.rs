@@ -1,4 +1,4 @@
-//! The watchdog: tells systemd that the server lives, after finding out that it does.
+//! The watchdog: reports to systemd that the server answers, after checking that it does.
 //!
 //! With W = the unit's `WatchdogSec=`, every W/4 the server counts as alive when
 //! 1. it drains (the drain has a deadline of its own, after which the process ends), or
@@ -6,7 +6,8 @@
 //!    - a new connection to the server's own address got any well-formed HTTP answer to `GET /health` within W/8, be it
 //!      200 or a 503 for too many connections, or
 //!    - it did not, but the server wrote some response since the last look: it is overloaded, not hung, or
-//!    - the connection could not even be tried because this machine is out of descriptors, ports or memory.
+//!    - the connection could not even be tried because this machine is out of descriptors, ports or memory, or does not
+//!      have the address now (its cable is out).
 //!
 //! Otherwise nothing is sent, and systemd restarts the unit W after the last message: a single missed look is harmless,
 //! a hang that lasts is ended at most W + min(W/3, 4 s) after it began.
@@ -17,22 +18,23 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
+use super::listeners;
 use super::notify::Notifier;
-use crate::throttle::Throttle;
+use crate::log_limit::LogLimit;
 
 /// A heartbeat older than this is stale however long the watchdog waits, so that a hang ends within W + 5 s.
 const MAX_AGE: Duration = Duration::from_secs(4);
 /// Bytes of a response head that the probe reads before it calls the answer malformed.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// What the engine tells about itself.
+/// What the engine reports about itself.
 pub struct Vitals {
     /// `Err` with the name of a thread that has shown no life for longer than the given time. A thread that has
     /// nothing to do must count as fresh, so each beats at least every 500 ms.
     pub heartbeats: Box<dyn Fn(Duration) -> Result<(), String> + Send>,
-    /// Responses written so far, to anybody, of any status.
+    /// Responses written so far to any client, of any status, refused connections included.
     pub responses: Box<dyn Fn() -> u64 + Send>,
-    /// Whether the server has been told to stop.
+    /// Whether the server is stopping.
     pub draining: Box<dyn Fn() -> bool + Send>,
 }
 
@@ -63,7 +65,7 @@ struct Watchdog {
     vitals: Vitals,
     /// [`Vitals::responses`] at the last look.
     responses: u64,
-    throttle: Throttle,
+    throttle: LogLimit,
 }
 
 impl Watchdog {
@@ -78,7 +80,7 @@ impl Watchdog {
             max_age: (interval / 3).min(MAX_AGE),
             vitals,
             responses: 0,
-            throttle: Throttle::new(),
+            throttle: LogLimit::new(),
         }
     }
 
@@ -99,6 +101,10 @@ impl Watchdog {
             return Ok(());
         }
         (self.vitals.heartbeats)(self.max_age)?;
+        if !listeners::is_local(self.address.ip()) {
+            // No client can reach the server there, and a probe would leave the machine and might reach another one.
+            return Ok(());
+        }
         let Err(error) = probe(self.address, self.timeout) else { return Ok(()) };
         if is_own_shortage(&error) || (self.vitals.responses)() != before || (self.vitals.draining)() {
             return Ok(());
@@ -141,7 +147,17 @@ fn probe(address: SocketAddr, timeout: Duration) -> io::Result<()> {
 
 /// Errors that say what the prober lacks, nothing about the server.
 fn is_own_shortage(error: &io::Error) -> bool {
-    const SHORTAGES: [Errno; 5] = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
+    const SHORTAGES: [Errno; 8] = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::ADDRNOTAVAIL,
+        // The address went away while it was asked.
+        Errno::NETDOWN,
+        Errno::NETUNREACH,
+        Errno::HOSTUNREACH,
+    ];
     Errno::from_io_error(error).is_some_and(|errno| SHORTAGES.contains(&errno))
 }
 
@@ -234,6 +250,15 @@ mod tests {
         engine.draining.store(true, Relaxed);
         engine.stale.store(true, Relaxed);
         assert_eq!(watchdog.check(), Ok(()));
+    }
+
+    #[test]
+    fn an_address_that_went_away_says_nothing_about_the_server() {
+        let engine = Arc::new(Engine::default());
+        let gone = "192.0.2.7:8080".parse().unwrap();
+        assert_eq!(watchdog(SHORT, gone, &engine, 0).check(), Ok(()));
+        engine.stale.store(true, Relaxed);
+        assert!(watchdog(SHORT, gone, &engine, 0).check().is_err());
     }
 
     #[test]

@@ -1,12 +1,11 @@
-//! One small function for each limit: what was found, whether it is enough, what it is for, and what mends it.
+//! One small function for each limit: what was found, whether it is enough, what it is for, and what fixes it.
 
 use serde::Serialize;
 
-use super::Facts;
+use super::board::{governor, network, pressure, supply, throttling};
+use super::{Facts, Role, medium};
+use crate::platform::limits::{BYTES_PER_CONNECTION, MEMORY_SHARE, RESERVED_FILES};
 use crate::terminal::thousands;
-
-/// Descriptors that the server keeps for everything but connections.
-const OTHER_FILES: u64 = 1_024;
 
 /// What the service's unit allows, and what is proposed unless more is needed.
 const FILES: u64 = 1_048_576;
@@ -23,9 +22,6 @@ const OTHER_MAPPINGS: u64 = 4_096;
 /// The range that is proposed: all ports above those that services, fastgo's own among them, listen on.
 const PORTS: (u16, u16) = (10_000, 65_535);
 
-/// Kernel and user memory of a connection at rest, generously rounded up.
-const BYTES_PER_CONNECTION: u64 = 6 * 1024;
-
 /// A finding about one limit.
 #[derive(Debug, Serialize)]
 pub(super) struct Check {
@@ -38,11 +34,14 @@ pub(super) struct Check {
     pub(super) found: String,
     /// What it is for, and what happens without.
     pub(super) why: String,
-    /// Commands that mend it, to be run as they are.
+    /// Commands that fix it, to be run as they are.
     pub(super) fix: Vec<String>,
+    /// Whether `--fix` runs them: they change a limit, now and for every start, and nothing else.
+    #[serde(skip)]
+    pub(super) automatic: bool,
 }
 
-/// What comes of a check.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Verdict {
@@ -52,17 +51,26 @@ pub(super) enum Verdict {
     Advice,
     /// Not enough.
     Short,
-    /// This machine does not tell, or has none.
+    /// Unavailable on this machine.
     Unknown,
 }
 
 impl Check {
-    fn fine(name: &'static str, found: impl Into<String>) -> Self {
+    pub(super) fn fine(name: &'static str, found: impl Into<String>) -> Self {
         let found = found.into();
-        Self { name, verdict: Verdict::Fine, value: None, wanted: None, found, why: String::new(), fix: Vec::new() }
+        Self {
+            name,
+            verdict: Verdict::Fine,
+            value: None,
+            wanted: None,
+            found,
+            why: String::new(),
+            fix: Vec::new(),
+            automatic: false,
+        }
     }
 
-    /// A limit that is enough when it is at least `wanted`; what it is for is said by `is` if it is not.
+    /// A limit that is enough when it is at least `wanted`; `is` adds what it is for if it is not.
     fn limit(name: &'static str, found: impl Into<String>, value: u64, wanted: u64) -> Self {
         Self { value: Some(value), wanted: Some(wanted), ..Self::fine(name, found) }
     }
@@ -71,51 +79,58 @@ impl Check {
         self.value >= self.wanted
     }
 
-    fn unknown(name: &'static str) -> Self {
-        Self { verdict: Verdict::Unknown, ..Self::fine(name, "not known here") }
+    pub(super) fn unknown(name: &'static str) -> Self {
+        Self { verdict: Verdict::Unknown, ..Self::fine(name, "unavailable here") }
     }
 
-    fn is(self, verdict: Verdict, why: impl Into<String>) -> Self {
+    pub(super) fn is(self, verdict: Verdict, why: impl Into<String>) -> Self {
         Self { verdict, why: why.into(), ..self }
     }
 
-    fn fix(mut self, command: impl Into<String>) -> Self {
+    pub(super) fn fix(mut self, command: impl Into<String>) -> Self {
         self.fix.push(command.into());
         self
     }
 
-    /// Sets a sysctl now, and at every start.
-    fn sysctl(self, key: &str, value: impl std::fmt::Display) -> Self {
+    /// Sets a sysctl now, and at every start: in a file of its own, so that a second run does not add a second line.
+    fn sysctl(mut self, key: &str, value: impl std::fmt::Display) -> Self {
+        self.automatic = true;
+        let name = key.rsplit('.').next().unwrap_or(key);
         self.fix(format!("sudo sysctl -w '{key}={value}'"))
-            .fix(format!("echo '{key} = {value}' | sudo tee -a /etc/sysctl.d/90-fastgo.conf"))
+            .fix(format!("echo '{key} = {value}' | sudo tee /etc/sysctl.d/90-fastgo-{name}.conf"))
     }
 }
 
 /// Every check, in the order in which they are shown.
-pub(super) fn all(facts: &Facts, connections: u64) -> Vec<Check> {
-    let mut checks = vec![
-        open_files(facts, connections),
-        open_files_of_all(facts, connections),
-        ports(facts, connections),
-        accept_queue(facts, connections),
-        handshakes(facts, connections),
-        mappings(facts, connections),
-    ];
+pub(super) fn all(facts: &Facts, role: Role, connections: u64) -> Vec<Check> {
+    let (serves, connects) = (role != Role::Client, role != Role::Server);
+    let mut checks = vec![open_files(facts, connections), open_files_of_all(facts, connections)];
+    if connects {
+        checks.push(ports(facts, connections));
+    }
+    if serves {
+        checks.extend([accept_queue(facts, connections), handshakes(facts, connections), mappings(facts, connections)]);
+    }
     checks.extend(facts.conntrack_max.map(|max| conntrack(max, connections)));
-    checks.extend([
-        memory(facts, connections),
-        page_size(facts, connections),
-        governor(facts),
-        supply(facts),
-        throttling(facts),
-    ]);
+    checks.push(memory(facts, connections));
+    if serves {
+        checks.extend([page_size(facts, connections), medium::check(facts.medium.as_ref())]);
+    }
+    checks.extend([governor(facts), supply(facts), throttling(facts), pressure(facts), network(facts)]);
     checks
 }
 
 fn open_files(facts: &Facts, connections: u64) -> Check {
     const NAME: &str = "open_files";
-    let wanted = connections + OTHER_FILES;
+    let wanted = connections + RESERVED_FILES;
     let limits = &facts.limits;
+    if let Some(files) = facts.service_files {
+        // The unit's limit counts there, and not that of the shell which runs this.
+        let check = Check::limit(NAME, format!("{} for the services", thousands(files)), files, wanted);
+        if check.is_enough() {
+            return check;
+        }
+    }
     let say = |limit: Option<u64>| limit.map_or_else(|| "unlimited".to_owned(), thousands);
     let found = format!("soft limit {}, hard limit {}", say(limits.nofile_soft), say(limits.nofile_hard));
     let check = Check::limit(NAME, found, limits.nofile_hard.unwrap_or(u64::MAX), wanted);
@@ -126,14 +141,15 @@ fn open_files(facts: &Facts, connections: u64) -> Check {
     let mut check = check.is(
         Verdict::Short,
         format!(
-            "every connection is an open file of the server; {} are needed. fastgo raises its soft limit by itself, so \
-             the hard one counts. First for shells (log in again), then for the service",
+            "every connection is an open file; {} are needed. fastgo raises its soft limit itself, so the hard limit \
+             counts. The first command is for shells (log in again), the second for the services (restart them)",
             thousands(wanted)
         ),
     );
     if limits.nr_open.is_some_and(|most| most < propose) {
         check = check.sysctl("fs.nr_open", propose);
     }
+    check.automatic = true;
     check
         .fix(format!("printf '%s - nofile {propose}\\n' '*' root | sudo tee /etc/security/limits.d/90-fastgo.conf"))
         .fix(format!(
@@ -154,7 +170,7 @@ fn open_files_of_all(facts: &Facts, connections: u64) -> Check {
         return check;
     }
     check
-        .is(Verdict::Short, "the open files of all processes together; beyond it nothing on the machine can open any")
+        .is(Verdict::Short, "open files of all processes together; at the limit no program can open another")
         .sysctl("fs.file-max", wanted.next_power_of_two())
 }
 
@@ -170,8 +186,8 @@ fn ports(facts: &Facts, connections: u64) -> Check {
     check
         .is(
             Verdict::Short,
-            "one address of a client can have at most so many connections to one port of a server; matters on the \
-             machine that makes the load. Beyond 55,536 take a second address: fastgo flood --source",
+            "a client address can open at most so many connections to one server port. For more than 55,536 use a \
+             second address: fastgo flood --source",
         )
         .sysctl("net.ipv4.ip_local_port_range", format!("{} {}", PORTS.0, PORTS.1))
 }
@@ -182,8 +198,8 @@ fn accept_queue(facts: &Facts, connections: u64) -> Check {
         "net.core.somaxconn",
         facts.limits.somaxconn,
         connections,
-        "new connections wait here until the server takes them; those that find it full are lost, and the client \
-         tries again a second later",
+        "new connections wait here until the server accepts them; when it is full, connections are dropped and the \
+         client tries again a second later",
     )
 }
 
@@ -193,8 +209,8 @@ fn handshakes(facts: &Facts, connections: u64) -> Check {
         "net.ipv4.tcp_max_syn_backlog",
         facts.limits.tcp_max_syn_backlog,
         connections,
-        "connections wait here for the client's last word; with more at once the kernel falls back to SYN cookies or \
-         loses them",
+        "half-open connections wait here for the final ACK; with more at once the kernel uses SYN cookies or drops \
+         them",
     )
 }
 
@@ -221,14 +237,14 @@ fn mappings(facts: &Facts, connections: u64) -> Check {
 }
 
 fn conntrack(max: u64, connections: u64) -> Check {
-    // Some room for what else is tracked.
+    // Some room for other tracked connections.
     let wanted = connections + connections / 4;
     let check = Check::limit("nf_conntrack_max", thousands(max), max, wanted);
     if check.is_enough() {
         return check;
     }
     check
-        .is(Verdict::Short, "the firewall remembers every connection; when its table is full new ones are dropped")
+        .is(Verdict::Short, "the firewall tracks every connection; when its table is full, new ones are dropped")
         .sysctl("net.netfilter.nf_conntrack_max", wanted.next_power_of_two())
 }
 
@@ -239,17 +255,15 @@ fn memory(facts: &Facts, connections: u64) -> Check {
     };
     let mib = |bytes: u64| thousands(bytes >> 20);
     let wanted = connections.saturating_mul(BYTES_PER_CONNECTION);
-    // The server takes no more than half of what there is.
-    let holds = (total / 2).min(available) / BYTES_PER_CONNECTION;
+    let holds = (total / MEMORY_SHARE).min(available) / BYTES_PER_CONNECTION;
     let found = format!("{} MiB available of {} MiB", mib(available), mib(total));
     let check = Check::limit(NAME, found, holds, connections);
     if check.is_enough() {
         return check;
     }
     let why = format!(
-        "{} connections at rest take some {} MiB, kernel and server together, and the server takes at most half of \
-         the memory; this machine holds about {}. There is no command for more memory: stop other services, or hold \
-         fewer",
+        "{} idle connections take about {} MiB, kernel and server together, and they may take at most half of the \
+         memory; this machine holds about {}. Stop other services, or hold fewer connections",
         thousands(connections),
         mib(wanted),
         thousands(holds)
@@ -273,89 +287,21 @@ fn page_size(facts: &Facts, connections: u64) -> Check {
         thousands(connections),
         thousands(stacks >> 20)
     );
-    check.is(Verdict::Advice, why).fix("echo kernel=kernel8.img | sudo tee -a /boot/firmware/config.txt && sudo reboot")
-}
-
-fn governor(facts: &Facts) -> Check {
-    const NAME: &str = "governor";
-    let Some(governor) = &facts.limits.governor else { return Check::unknown(NAME) };
-    let check = Check::fine(NAME, governor);
-    let (verdict, why) = match governor.as_str() {
-        "performance" => return check,
-        "powersave" => (Verdict::Short, "the CPU is held at its lowest clock"),
-        _ => (Verdict::Advice, "the clock follows the load, so figures of short runs vary with it"),
-    };
-    check.is(verdict, why).fix("echo performance | sudo tee /sys/devices/system/cpu/cpufreq/policy*/scaling_governor")
-}
-
-fn supply(facts: &Facts) -> Check {
-    const NAME: &str = "under_voltage";
-    let throttled = facts.board.throttled.as_ref();
-    let has = |flags: &[&str]| flags.contains(&"under_voltage");
-    let now = facts.board.under_voltage == Some(true) || throttled.is_some_and(|flags| has(&flags.now));
-    if now {
-        return Check::fine(NAME, "too low now").is(Verdict::Short, WEAK_SUPPLY);
-    }
-    if throttled.is_some_and(|flags| has(&flags.occurred)) {
-        return Check::fine(NAME, "has been too low since the board started").is(Verdict::Advice, WEAK_SUPPLY);
-    }
-    if facts.board.under_voltage.is_none() && throttled.is_none() {
-        return Check::unknown(NAME);
-    }
-    Check::fine(NAME, "never too low since the board started")
-}
-
-const WEAK_SUPPLY: &str = "under 4.63 V the firmware slows the board down and it may fail: use the board's own power \
-                           supply and a short cable, and take power-hungry devices off USB";
-
-fn throttling(facts: &Facts) -> Check {
-    const NAME: &str = "throttling";
-    let heat = facts.board.temperature_c.map(|now| match facts.board.temperature_limit_c {
-        Some(limit) => format!(" at {now:.0} °C, slower from {limit:.0} °C on"),
-        None => format!(" at {now:.0} °C"),
-    });
-    let heat = heat.unwrap_or_default();
-    let Some(throttled) = &facts.board.throttled else {
-        let check = Check { found: format!("not known here{heat}"), ..Check::unknown(NAME) };
-        return match facts.board.model.as_deref() {
-            Some(model) if model.starts_with("Raspberry Pi") => Check {
-                why: "only root may ask the firmware; the package's timer does it every few seconds".to_owned(),
-                ..check
-            }
-            .fix("sudo systemctl start fastgo-throttled.timer"),
-            _ => check,
-        };
-    };
-    // Under-voltage has a check of its own.
-    let without = |flags: &[&'static str]| {
-        let others: Vec<_> =
-            flags.iter().filter(|flag| **flag != "under_voltage").map(|flag| flag.replace('_', " ")).collect();
-        others.join(", ")
-    };
-    let (now, occurred) = (without(&throttled.now), without(&throttled.occurred));
-    if !now.is_empty() {
-        return Check::fine(NAME, format!("{now} now{heat}")).is(
-            Verdict::Short,
-            "the board is slowed down while you measure: cool it (heat sink, fan, air), and mend the power supply if it \
-             is too low",
-        );
-    }
-    if !occurred.is_empty() {
-        return Check::fine(NAME, format!("none now{heat}; {occurred} since the board started"))
-            .is(Verdict::Advice, "it was slowed down before, and will be again under the same load");
-    }
-    Check::fine(NAME, format!("none{heat}"))
+    check
+        .is(Verdict::Advice, why)
+        // Under [all], since the file may end in a section for some other board.
+        .fix("printf '\\n[all]\\nkernel=kernel8.img\\n' | sudo tee -a /boot/firmware/config.txt  # then reboot")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::limits::Limits;
+    use crate::platform::limits::MachineLimits;
 
     #[test]
     fn big_pages_are_advised_against_only_where_stacks_would_not_fit() {
         let facts = |page_size| {
-            let limits = Limits { page_size, mem_available_bytes: Some(2 << 30), ..Limits::default() };
+            let limits = MachineLimits { page_size, mem_available_bytes: Some(2 << 30), ..MachineLimits::default() };
             Facts { limits, ..Facts::default() }
         };
         assert_eq!(page_size(&facts(4_096), 60_000).verdict, Verdict::Fine);
@@ -367,7 +313,8 @@ mod tests {
 
     #[test]
     fn more_files_than_proposed_raise_the_ceiling_first() {
-        let limits = Limits { nofile_hard: Some(1_048_576), nr_open: Some(1_048_576), ..Limits::default() };
+        let limits =
+            MachineLimits { nofile_hard: Some(1_048_576), nr_open: Some(1_048_576), ..MachineLimits::default() };
         let check = open_files(&Facts { limits, ..Facts::default() }, 2_000_000);
         assert_eq!(check.fix[0], "sudo sysctl -w 'fs.nr_open=2097152'");
         assert!(check.fix[2].contains("nofile 2097152") && check.fix[3].contains("LimitNOFILE=2097152"), "{check:?}");

@@ -16,7 +16,7 @@ pub(super) fn text(facts: &Facts, connections: u64, checks: &[Check], paint: Pai
         let mark = match check.verdict {
             Verdict::Fine => paint.green("ok   "),
             Verdict::Advice => paint.yellow("note "),
-            Verdict::Short => paint.red("SHORT"),
+            Verdict::Short => paint.red("LOW  "),
             Verdict::Unknown => paint.dim("-    "),
         };
         lines.push(format!("{mark}  {:<20} {}", check.name, check.found));
@@ -26,9 +26,9 @@ pub(super) fn text(facts: &Facts, connections: u64, checks: &[Check], paint: Pai
     let short = checks.iter().filter(|check| check.verdict == Verdict::Short).count();
     lines.push(String::new());
     lines.push(if short == 0 {
-        paint.green("Nothing falls short.")
+        paint.green("No limit is too low.")
     } else {
-        paint.red(format!("{short} of {} fall short.", checks.len()))
+        paint.red(format!("{short} of {} checks failed. To fix limits: sudo fastgo doctor --fix", checks.len()))
     });
     lines.join("\n")
 }

@@ -1,108 +1,68 @@
-//! How it is served: the engines, and what they have in common.
+//! The engines: how a request's work runs.
 //!
-//! Every engine has the same shape: `start → accept_loop → serve_connection → (read_request → app → write_response)`,
-//! and the same rooms around it. [`connections`] gives permits and deadlines, [`lobby`] keeps whoever waits. The two
-//! tokio engines share [`hyper_http1`]; the coroutine engine has a loop of its own. A further engine is one folder and
-//! one line in [`ENGINES`].
+//! An engine starts a [`server::EventLoop`](crate::server::EventLoop) on each of its threads and gives it an
+//! [`Engine`](crate::server::Engine), which answers whole requests. A further engine is one folder, a row in [`ENGINES`]
+//! and one in [`EngineKind`].
 
-mod accept_trouble;
-pub mod capacity;
-mod clock;
-mod connections;
-mod drain;
-mod heartbeat;
-mod hyper_http1;
-mod lobby;
-mod may_coroutine;
-mod memory;
-mod metrics_log;
-mod minimal_hyper;
+mod hyper;
+mod may;
 pub mod stock_may;
+mod tokio_thread;
 mod worker_pool;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rustix::net::sockopt::set_tcp_nodelay;
 
 use crate::app::App;
 use crate::config::EngineKind;
-use connections::{Permit, Server};
-pub use drain::Drained;
-use metrics_log::MetricsLog;
-
-/// What the lobby's thread does for an engine.
-trait WakeUp: Send {
-    /// Takes back a connection that woke.
-    fn wake(&mut self, stream: TcpStream, permit: Permit);
-
-    /// Called a few times a second.
-    fn tick(&mut self) {}
-}
-
-type Wake = Box<dyn WakeUp>;
-
-impl<F: FnMut(TcpStream, Permit) + Send> WakeUp for F {
-    fn wake(&mut self, stream: TcpStream, permit: Permit) {
-        self(stream, permit);
-    }
-}
+pub use crate::server::Drained;
+use crate::server::{Server, set_unread_time};
 
 /// One way to serve.
 pub struct Engine {
     /// Which one.
     pub kind: EngineKind,
-    /// Whether each of its threads wants a listening socket of its own.
-    pub listener_per_worker: bool,
-    start: fn(&Arc<Server>, Vec<TcpListener>) -> anyhow::Result<Wake>,
+    /// Starts its serving threads, one for each listening socket.
+    pub start: fn(&'static Server, Vec<TcpListener>) -> anyhow::Result<()>,
 }
 
-/// The engines that serve the whole contract.
+/// The engines that serve the whole contract, in the order of their ports.
 pub const ENGINES: &[Engine] = &[
-    Engine { kind: EngineKind::WorkerPool, listener_per_worker: false, start: worker_pool::start },
-    Engine { kind: EngineKind::May, listener_per_worker: true, start: may_coroutine::start },
-    Engine { kind: EngineKind::Hyper, listener_per_worker: true, start: minimal_hyper::start },
+    Engine { kind: EngineKind::WORKER_POOL, start: worker_pool::start },
+    Engine { kind: EngineKind::MAY, start: may::start },
+    Engine { kind: EngineKind::HYPER, start: hyper::start },
 ];
 
 /// A running server.
 pub struct ServerHandle {
-    server: Arc<Server>,
+    server: &'static Server,
     local_addr: SocketAddr,
 }
 
 impl Engine {
     /// Serves `app` on `listeners`, which listen already and all on the same address.
+    ///
+    /// # Errors
+    /// There is no listening socket, or a thread or a descriptor that the engine needs is unavailable.
     pub fn start(&self, app: Arc<App>, listeners: Vec<TcpListener>) -> anyhow::Result<ServerHandle> {
         let local_addr = listeners.first().context("there is no listening socket")?.local_addr()?;
         for listener in &listeners {
             listener.set_nonblocking(true)?;
+            // Linux hands these options on to the connections that are accepted.
+            set_tcp_nodelay(listener, true)?;
+            // A response that fits in the socket is sent as far as this process can see, and without this the kernel would
+            // keep it for minutes for a client that does not read, the connection closed or not.
+            set_unread_time(listener, app.config.live.timeouts().write)?;
         }
-        let server = Server::new(app)?;
-        server.acceptors.store(listeners.len() as u64, Relaxed);
-        let wake = (self.start)(&server, listeners)?;
-        spawn_lobby(&server, wake)?;
-        spawn_sampler(&server)?;
+        let server = Server::new(app, listeners.len())?;
+        (self.start)(server, listeners)?;
+        server.start_threads()?;
         Ok(ServerHandle { server, local_addr })
     }
-}
-
-fn spawn_lobby(server: &Arc<Server>, mut wake: Wake) -> anyhow::Result<()> {
-    let beat = server.heartbeats.register("the lobby");
-    let server = Arc::clone(server);
-    thread::Builder::new().name("lobby".into()).spawn(move || server.lobby.run(&beat, wake.as_mut()))?;
-    Ok(())
-}
-
-/// The sampler also writes the METRICS log line.
-fn spawn_sampler(server: &Arc<Server>) -> anyhow::Result<()> {
-    let server = Arc::clone(server);
-    let mut log = MetricsLog::new();
-    let run = move || server.broadcaster.run(|| log.write_if_due(&server.app));
-    thread::Builder::new().name("sampler".into()).spawn(run)?;
-    Ok(())
 }
 
 impl ServerHandle {
@@ -116,13 +76,26 @@ impl ServerHandle {
         &self.server.app
     }
 
-    /// Whether every thread and worker gave a sign of life within `max_age`; else who did not.
+    /// Names the threads that have shown no life for longer than `max_age`, if there are any.
+    ///
+    /// # Errors
+    /// Those names.
     pub fn check_heartbeats(&self, max_age: Duration) -> Result<(), String> {
-        self.server.heartbeats.check(max_age)
+        self.server.check_heartbeats(max_age)
     }
 
     /// Finishes what is in flight and stops; returns when that is done or `SHUTDOWN_TIMEOUT` is over.
     pub fn drain(&self) -> Drained {
-        drain::drain(&self.server)
+        self.server.drain()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_engine_of_the_contract_has_a_row() {
+        assert!(ENGINES.iter().map(|engine| engine.kind).eq(EngineKind::ALL));
     }
 }

@@ -1,10 +1,9 @@
-//! **stock-may**: the published `may_minihttp` as it comes, for comparison on loopback.
+//! **stock-may**: the published `may_minihttp` unchanged, for comparison on loopback.
 //!
 //! The crate has no timeouts, limits or drain, cannot stream, sends a body after HEAD and cannot close a connection with
 //! an answer. What its interface allows is the same as on the other engines: `/`, `/health` and `/metrics`.
 
 use std::io::{self, Read as _};
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
@@ -12,32 +11,26 @@ use std::time::Duration;
 
 use may_minihttp::{HttpService, HttpServiceFactory, Request, Response};
 
-use super::clock::now_ms;
-use super::may_coroutine::work::do_work;
-use super::metrics_log::MetricsLog;
-use crate::app::{self, App, Plan};
-use crate::http::{self, Framing, Head, Method, Reject};
+use super::may;
+use crate::app::{self, App, Plan, Task};
+use crate::clock::Moment;
+use crate::http::{self, FetchSite, Framing, Head, Incoming as _, Method, Reject};
 use crate::metrics::Endpoint;
+use crate::server::MetricsLog;
 
-/// Stack of a coroutine in bytes. The crate's default of 32 KiB is too small for building JSON.
-const STACK_BYTES: usize = 128 * 1024;
-
-/// Serves `app` until the process ends; gives the address.
+/// Serves `app` on its configured address until the process ends.
+///
+/// The port must be one that is free: the crate does not report which port it got, and its `SO_REUSEPORT` would share
+/// one silently.
 ///
 /// # Errors
-/// What the kernel says to binding the address, above all that it is in use.
-pub fn start(app: &Arc<App>) -> anyhow::Result<SocketAddr> {
-    may::config()
-        .set_workers(app.config.workers)
-        .set_stack_size(STACK_BYTES / size_of::<usize>())
-        // Pinning needs a system call that a sandbox may refuse.
-        .set_worker_pin(false);
-    // The crate does not tell which port it got, and its SO_REUSEPORT would share one in silence.
-    let address = TcpListener::bind(app.config.address)?.local_addr()?;
-    Factory(Arc::clone(app)).start(address)?;
+/// The address cannot be bound, or a thread cannot be started.
+pub fn start(app: &Arc<App>) -> anyhow::Result<()> {
+    may::configure(app.config.threads);
+    Factory(Arc::clone(app)).start(app.config.address)?;
     let app = Arc::clone(app);
     thread::Builder::new().name("sampler".into()).spawn(move || sample(&app))?;
-    Ok(address)
+    Ok(())
 }
 
 /// Samples once a second, and writes the METRICS log line.
@@ -111,30 +104,44 @@ impl Connection {
             app.metrics.counters.answered(Endpoint::NotFound, Some(method), 404);
             return skip(request).map(|()| http::Response::error(404, "no such route"));
         }
-        if length > app.config.limits.max_body_bytes {
+        if length > app.config.live.limits().max_body_bytes {
             return skip(request).and_then(|()| reject(Reject::new(413, "request body too large")));
         }
-        let plan_for = app::Request::new(&Head {
+        let mut asked = app::Request::new(&Head {
             bytes: 0,
             method,
             path,
+            query: "",
             http10: false,
             keep_alive: true,
             framing: Framing::Length(length),
             expect_continue: false,
             accept: None,
             accept_encoding: None,
+            content_encoding: None,
             if_none_match: None,
             last_event_id: None,
             request_id: value_of("x-request-id", request.headers()),
+            host: value_of("host", request.headers()),
+            origin: value_of("origin", request.headers()),
+            fetch_site: value_of("sec-fetch-site", request.headers()).map(FetchSite::parse),
+            is_browser: value_of("user-agent", request.headers()).is_some_and(|agent| agent.starts_with(b"Mozilla/")),
+            authorization: value_of("authorization", request.headers()),
+            cookie: value_of("cookie", request.headers()),
+            idempotency_key: None,
+            traceparent: None,
+            forwarded_for: None,
         });
         let mut body = Vec::new();
         request.body().read_to_end(&mut body)?;
-        Ok(match app.plan(plan_for, &body) {
+        asked.receive(&body);
+        Ok(match app.plan(asked) {
             Plan::Answer(answer) => answer,
-            Plan::Work(job) => {
-                let write_timeout = app.config.write_timeout.as_millis() as u64;
-                job.finish(do_work(app.config.work, now_ms() + write_timeout))
+            Plan::Later(Task::Store(_)) => http::Response::error(404, "no such route"),
+            Plan::Later(Task::Work(job)) => {
+                let outcome =
+                    may::do_work(app.config.live.work(), Moment::now() + app.config.live.timeouts().write, || false);
+                job.finish(outcome.unwrap_or(Ok(())))
             }
         })
     }

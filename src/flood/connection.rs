@@ -1,4 +1,4 @@
-//! The life of one connection: connect, ask, hold, ask again when it is its turn, until someone closes.
+//! The life of one connection: connect, send a request, hold, send paced requests, until one side closes.
 //!
 //! A held connection owns its socket and a small task; all reading goes through one buffer per process.
 
@@ -12,7 +12,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout_at;
 
-use super::reply::Reply;
+use super::response::Response;
 use super::tally::Failure;
 use super::worker::{Turn, Worker};
 
@@ -31,37 +31,41 @@ pub(super) async fn run(worker: Rc<Worker>, source: Option<IpAddr>, reason: Reas
         Reason::Paced(due) => (due, Some(due)),
     };
     let mut ramp = paced.is_none().then(|| worker.settling());
-    let opened = timeout_at((due + worker.share.timeout).into(), connect(worker.share.address, source)).await;
+    let opened = timeout_at((due + worker.assignment.timeout).into(), connect(worker.assignment.address, source)).await;
     let stream = match opened.unwrap_or(Err(Failure::ConnectTimeout)) {
         Ok(stream) => stream,
         Err(failure) => return worker.request_done(paced, Err(failure)),
     };
     let connected = Instant::now();
     let _open = worker.opened(connected - due, paced.is_some());
-    let mut asked = paced.unwrap_or(connected);
+    let mut sent = paced.unwrap_or(connected);
+    // A connection counts as one failure at most: what the server does after a failed request is part of it.
+    let mut failed = false;
     loop {
-        let deadline = (asked + worker.share.timeout).into();
+        let deadline = (sent + worker.assignment.timeout).into();
         let exchange = timeout_at(deadline, exchange(&worker, &stream)).await;
-        let outcome = exchange.unwrap_or(Err(Failure::AnswerTimeout));
+        let outcome = exchange.unwrap_or(Err(Failure::ResponseTimeout));
         let keep_alive = matches!(outcome, Ok((_, true)));
-        let outcome = outcome.map(|(status, _)| status);
-        let usable = outcome.is_ok();
-        let latency = asked.elapsed();
-        worker.request_done(paced, outcome.map(|status| (status, latency)));
+        failed |= !matches!(outcome, Ok((200..=299, _)));
+        let latency = sent.elapsed();
+        worker.request_done(paced, outcome.map(|(status, _)| (status, latency)));
         drop(ramp.take());
-        if !keep_alive {
-            if usable {
-                worker.lost(Failure::ClosedEarly);
+        let lost = if keep_alive {
+            match hold(&worker, &stream).await {
+                Ok(due) => {
+                    paced = Some(due);
+                    sent = due;
+                    continue;
+                }
+                Err(failure) => failure,
             }
-            return;
+        } else {
+            Failure::ClosedEarly
+        };
+        if !failed {
+            worker.lost(lost);
         }
-        match hold(&worker, &stream).await {
-            Ok(due) => {
-                paced = Some(due);
-                asked = due;
-            }
-            Err(failure) => return worker.lost(failure),
-        }
+        return;
     }
 }
 
@@ -75,12 +79,12 @@ async fn connect(address: SocketAddr, source: Option<IpAddr>) -> Result<TcpStrea
         }
         socket.connect(address).await
     };
-    attempt.await.map_err(|error: io::Error| Failure::from_io(&error))
+    attempt.await.map_err(|error: io::Error| Failure::from_connect(&error))
 }
 
-/// Sends the request and reads its answer; the status, and whether the connection may go on.
+/// Sends the request and reads its response; the status, and whether the connection may carry another request.
 async fn exchange(worker: &Worker, stream: &TcpStream) -> Result<(u16, bool), Failure> {
-    let mut unsent = worker.share.request.as_bytes();
+    let mut unsent = worker.assignment.request.as_bytes();
     while !unsent.is_empty() {
         match stream.try_write(unsent) {
             Ok(sent) => unsent = &unsent[sent..],
@@ -90,14 +94,14 @@ async fn exchange(worker: &Worker, stream: &TcpStream) -> Result<(u16, bool), Fa
             Err(error) => return Err(Failure::from_io(&error)),
         }
     }
-    let mut reply = Reply::default();
+    let mut response = Response::default();
     loop {
         let ended = read(worker, stream, |bytes| match bytes {
-            [] => reply.end().map(|()| true),
-            bytes => reply.feed(bytes),
+            [] => response.end().map(|()| true),
+            bytes => response.feed(bytes),
         });
         if ended.await? {
-            return Ok((reply.status(), reply.keep_alive()));
+            return Ok((response.status(), response.keep_alive()));
         }
     }
 }
@@ -114,7 +118,7 @@ async fn hold(worker: &Worker, stream: &TcpStream) -> Result<Instant, Failure> {
     tokio::select! {
         biased;
         due = turn => Ok(due),
-        // Whatever the server says unasked, it says before it closes.
+        // A server that sends something without a request is about to close.
         failure = read(worker, stream, |_| Err(Failure::ClosedEarly)) => failure,
     }
 }

@@ -1,4 +1,4 @@
-//! Turns what was asked for into shares for client processes, within the limits of this machine.
+//! Turns what was asked for into assignments for client processes, within the limits of this machine.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -8,9 +8,9 @@ use anyhow::{Context, bail};
 use humantime::format_duration;
 
 use super::FloodArgs;
-use super::worker::Share;
+use super::worker::Assignment;
 use crate::platform::Roots;
-use crate::platform::limits::{self, Limits};
+use crate::platform::limits::{self, MachineLimits};
 use crate::terminal::thousands;
 
 /// Descriptors a client process needs for itself: standard streams, epoll, timer, waker and some to spare.
@@ -19,15 +19,15 @@ const RESERVED: usize = 16;
 /// One process handles this many connections before a second core is put to use.
 const WORTH_A_CORE: usize = 1_000;
 
-/// More processes than this is not a plan any more.
+/// At most so many processes.
 const MAX_PROCESSES: usize = 64;
 
 /// Local ports per address where the kernel does not say: 32768 to 60999.
 const DEFAULT_PORTS: usize = 28_232;
 
-/// Who does what.
+/// What each process does.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     pub(super) url: String,
     pub(super) address: SocketAddr,
     pub(super) connections: usize,
@@ -36,8 +36,8 @@ pub(super) struct Plan {
     pub(super) rate: Option<f64>,
     pub(super) sources: Vec<IpAddr>,
     /// One per process.
-    pub(super) shares: Vec<Share>,
-    /// What the person should know before it starts.
+    pub(super) assignments: Vec<Assignment>,
+    /// Shown before it starts.
     pub(super) warnings: Vec<String>,
 }
 
@@ -52,7 +52,7 @@ impl Plan {
             limits::raise_nofile().context("cannot raise the soft limit of open files to the hard one")?;
         let descriptors = descriptors.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let processes = processes(connections, descriptors, cores)?;
-        let range = Limits::read(&Roots::system()).port_range;
+        let range = MachineLimits::read(&Roots::system()).port_range;
         let ports = range.map_or(DEFAULT_PORTS, |(first, last)| usize::from(last - first) + 1);
         let sources = if args.source.is_empty() {
             loopback_sources(address.ip(), connections, ports)
@@ -70,8 +70,8 @@ impl Plan {
                 thousands(reach as u64),
             ));
         }
-        let shares = (0..processes)
-            .map(|place| Share {
+        let assignments = (0..processes)
+            .map(|place| Assignment {
                 address,
                 request: args.url.request(),
                 connections: connections / processes + usize::from(place < connections % processes),
@@ -91,7 +91,7 @@ impl Plan {
             hold: args.hold,
             rate: args.rate,
             sources,
-            shares,
+            assignments,
             warnings,
         })
     }
@@ -110,7 +110,7 @@ impl Plan {
             self.address,
             format_duration(self.ramp),
             format_duration(self.hold),
-            several(self.shares.len(), "processes"),
+            several(self.assignments.len(), "processes"),
             several(self.sources.len(), "source addresses"),
         )
     }

@@ -14,7 +14,7 @@ pub(super) enum Failure {
     Refused,
     Reset,
     ConnectTimeout,
-    AnswerTimeout,
+    ResponseTimeout,
     ClosedEarly,
     BadResponse,
     Status(u16),
@@ -22,7 +22,7 @@ pub(super) enum Failure {
     NoLocalPort,
     NoDescriptor,
     NoMemory,
-    WorkerLost,
+    ClientLost,
     Other(i32),
 }
 
@@ -33,7 +33,7 @@ impl Failure {
             Self::Refused => "refused".into(),
             Self::Reset => "reset".into(),
             Self::ConnectTimeout => "connect_timeout".into(),
-            Self::AnswerTimeout => "timeout".into(),
+            Self::ResponseTimeout => "timeout".into(),
             Self::ClosedEarly => "closed_early".into(),
             Self::BadResponse => "bad_response".into(),
             Self::Status(status) => format!("status_{status}"),
@@ -41,18 +41,24 @@ impl Failure {
             Self::NoLocalPort => "no_local_port".into(),
             Self::NoDescriptor => "no_descriptor".into(),
             Self::NoMemory => "no_memory".into(),
-            Self::WorkerLost => "worker_lost".into(),
+            Self::ClientLost => "client_lost".into(),
             Self::Other(errno) => format!("os_error_{errno}"),
         }
     }
 
-    /// Sorts a socket error.
+    /// Sorts an error of a connection attempt.
+    pub(super) fn from_connect(error: &io::Error) -> Self {
+        if error.raw_os_error() == Some(Errno::ETIMEDOUT as i32) { Self::ConnectTimeout } else { Self::from_io(error) }
+    }
+
+    /// Sorts an error of an open connection.
     pub(super) fn from_io(error: &io::Error) -> Self {
         let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
         match errno {
             Errno::ECONNREFUSED => Self::Refused,
             Errno::ECONNRESET | Errno::EPIPE | Errno::ECONNABORTED => Self::Reset,
-            Errno::ETIMEDOUT => Self::ConnectTimeout,
+            // The peer no longer acknowledges what is sent.
+            Errno::ETIMEDOUT => Self::ResponseTimeout,
             Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::ENETDOWN | Errno::EHOSTDOWN => Self::Unreachable,
             Errno::EADDRNOTAVAIL | Errno::EADDRINUSE => Self::NoLocalPort,
             Errno::EMFILE | Errno::ENFILE => Self::NoDescriptor,
@@ -62,30 +68,31 @@ impl Failure {
     }
 }
 
-/// What a failure means, in a few words, from its JSON key.
-pub(super) fn explain(name: &str) -> &'static str {
+/// What a failure means, from its JSON key.
+pub(crate) fn explain(name: &str) -> &'static str {
     match name {
-        "refused" => "nothing listens there, or the server turned the connection away",
-        "reset" => "the server broke the connection off",
+        "refused" => "connection refused: nothing listens on this port",
+        "reset" => "the server reset the connection",
         "connect_timeout" => "no answer to the connection attempt: accept queue full, or packets lost",
-        "timeout" => "no complete answer in time",
-        "closed_early" => "the server closed a connection that was still wanted",
-        "bad_response" => "the answer was not valid HTTP/1.1",
-        "status_408" => "the server gave up waiting for the request",
-        "status_429" | "status_503" => "the server shed load",
+        "timeout" => "no complete response in time",
+        "closed_early" => "the server closed the connection unexpectedly",
+        "bad_response" => "the response was not valid HTTP/1.1",
+        "status_408" => "the request waited too long in the server (408)",
+        "status_429" => "the server limits the rate (429)",
+        "status_503" => "the server is overloaded (503)",
         "unreachable" => "no route to the host",
         "no_local_port" => "no free local port: widen net.ipv4.ip_local_port_range, wait a minute, or add --source",
         "no_descriptor" => "too many open files on this machine",
         "no_memory" => "this machine's kernel had no memory for another socket",
-        "worker_lost" => "a client process died before it could report",
-        name if name.starts_with("status_") => "the server answered, but not with success",
+        "client_lost" => "a client process ended before it could report",
+        name if name.starts_with("status_") => "the server answered with an error",
         _ => "the operating system's error number",
     }
 }
 
 /// A latency histogram in microseconds, one to 3.6 × 10⁹ (one hour), three significant digits.
 #[derive(Clone, Debug)]
-pub(super) struct Latency(Histogram<u64>);
+pub(crate) struct Latency(Histogram<u64>);
 
 impl Default for Latency {
     fn default() -> Self {
@@ -94,32 +101,32 @@ impl Default for Latency {
 }
 
 impl Latency {
-    pub(super) fn record(&mut self, duration: Duration) {
+    pub(crate) fn record(&mut self, duration: Duration) {
         self.0.saturating_record(duration.as_micros() as u64);
     }
 
-    pub(super) fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.0.add(&other.0).expect("both have the same bounds");
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.0.len()
     }
 
-    pub(super) fn mean(&self) -> Duration {
+    pub(crate) fn mean(&self) -> Duration {
         Duration::from_secs_f64(self.0.mean() / 1e6)
     }
 
-    pub(super) fn min(&self) -> Duration {
+    pub(crate) fn min(&self) -> Duration {
         Duration::from_micros(self.0.min())
     }
 
-    pub(super) fn max(&self) -> Duration {
+    pub(crate) fn max(&self) -> Duration {
         Duration::from_micros(self.0.max())
     }
 
     /// The value below which the fraction `quantile` (0 to 1) of all lies.
-    pub(super) fn at(&self, quantile: f64) -> Duration {
+    pub(crate) fn at(&self, quantile: f64) -> Duration {
         Duration::from_micros(self.0.value_at_quantile(quantile))
     }
 }
@@ -145,42 +152,43 @@ impl<'de> Deserialize<'de> for Latency {
 
 /// Everything that adds up: over time in one process, then over all processes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// Connections that were established.
-    pub(super) connected: u64,
-    /// Answers with a 2xx status, complete.
-    pub(super) answered: u64,
+    pub(crate) connected: u64,
+    /// Complete responses with a 2xx status.
+    pub(crate) answered: u64,
     /// Connections opened during the hold in place of ones the server had closed between requests.
-    pub(super) replaced: u64,
+    pub(crate) replaced: u64,
     /// Requests that this client itself sent more than 10 ms after they were due.
-    pub(super) late: u64,
+    pub(crate) late: u64,
     /// Bytes received, heads included.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// Failures by [`Failure::name`].
-    pub(super) failures: BTreeMap<String, u64>,
+    pub(crate) failures: BTreeMap<String, u64>,
     /// From the instant a connection was due until it was established.
-    pub(super) connect: Latency,
-    /// From the first request of a connection until its answer was complete (2xx only).
-    pub(super) first: Latency,
-    /// From the instant a paced request was due until its answer was complete (2xx only).
-    pub(super) paced: Latency,
+    pub(crate) connect: Latency,
+    /// From the first request of a connection until its response was complete (2xx only).
+    pub(crate) first: Latency,
+    /// From the instant a paced request was due until its response was complete (2xx only).
+    pub(crate) paced: Latency,
 }
 
 impl Tally {
     pub(super) fn fail(&mut self, failure: Failure) {
-        self.fail_n(failure, 1);
-    }
-
-    pub(super) fn fail_n(&mut self, failure: Failure, count: u64) {
-        *self.failures.entry(failure.name()).or_default() += count;
+        *self.failures.entry(failure.name()).or_default() += 1;
     }
 
     /// All failures together.
-    pub(super) fn failed(&self) -> u64 {
+    pub(crate) fn failed(&self) -> u64 {
         self.failures.values().sum()
     }
 
-    pub(super) fn merge(&mut self, other: &Self) {
+    /// Whether so many requests left late that it shows in the quantiles of the paced latency.
+    pub(crate) fn is_late(&self) -> bool {
+        self.late * 1_000 > self.paced.count()
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.connected += other.connected;
         self.answered += other.answered;
         self.replaced += other.replaced;
@@ -228,9 +236,12 @@ mod tests {
             (Errno::ECONNRESET, "reset"),
             (Errno::EADDRNOTAVAIL, "no_local_port"),
             (Errno::EMFILE, "no_descriptor"),
+            (Errno::ETIMEDOUT, "timeout"),
             (Errno::EACCES, "os_error_13"),
         ] {
             assert_eq!(Failure::from_io(&io::Error::from(errno)).name(), name);
         }
+        assert_eq!(Failure::from_connect(&io::Error::from(Errno::ETIMEDOUT)).name(), "connect_timeout");
+        assert_eq!(Failure::from_connect(&io::Error::from(Errno::ECONNREFUSED)).name(), "refused");
     }
 }

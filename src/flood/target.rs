@@ -1,4 +1,4 @@
-//! What is flooded: the URL as typed, and the address it leads to.
+//! The URL as typed, and the address it leads to.
 
 use std::fmt;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use http::Uri;
 
-/// How long one of several addresses of a name may take to prove itself.
+/// How long one of several addresses of a name may take to accept a connection.
 const PROBE: Duration = Duration::from_secs(2);
 
 /// An `http://` URL, taken apart.
@@ -80,6 +80,11 @@ impl Target {
             return Ok(first);
         }
         Ok(addresses.into_iter().find(|address| TcpStream::connect_timeout(address, PROBE).is_ok()).unwrap_or(first))
+    }
+
+    /// Host and port as they go into `Host`.
+    pub fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// The request every connection sends, byte for byte.

@@ -1,4 +1,4 @@
-//! One client process's share of the flood: which connections are open, whose turn it is, and the running count.
+//! The connections of one client process: which are open, whose turn it is, and the running count.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -20,7 +20,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// What one process is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Share {
+pub(super) struct Assignment {
     pub(super) address: SocketAddr,
     /// The request, byte for byte.
     pub(super) request: String,
@@ -37,7 +37,7 @@ pub(super) struct Share {
     pub(super) timeout: Duration,
 }
 
-impl Share {
+impl Assignment {
     /// When each connection is due.
     pub(super) fn ramp_schedule(&self, start: Instant) -> impl Iterator<Item = Instant> + use<> {
         let (ramp, phase, count) = (self.ramp, self.phase, self.connections);
@@ -66,10 +66,10 @@ pub(super) enum Turn {
 
 /// Shared by the connections of one process, all of which run on its one thread.
 pub(super) struct Worker {
-    pub(super) share: Share,
+    pub(super) assignment: Assignment,
     /// What arrived last; its content is used before the next await.
     pub(super) buffer: RefCell<Box<[u8]>>,
-    /// Told when the ramp has settled, and when no paced request is outstanding any more.
+    /// Notified when the ramp has settled, and when no paced request is outstanding any more.
     pub(super) changed: Notify,
     /// What happened since it was last taken.
     tally: RefCell<Tally>,
@@ -79,7 +79,7 @@ pub(super) struct Worker {
     live: Cell<usize>,
     /// Connections ever begun: decides the next one's source address.
     begun: Cell<usize>,
-    /// The ramp's connections begun so far, and those that have had their first answer or failed.
+    /// The ramp's connections begun so far, and those that have had their first response or failed.
     ramped: Cell<usize>,
     settled: Cell<usize>,
     /// Paced requests issued and not done.
@@ -91,9 +91,9 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(share: Share) -> Self {
+    pub(super) fn new(assignment: Assignment) -> Self {
         Self {
-            share,
+            assignment,
             buffer: RefCell::new(vec![0; BUFFER].into_boxed_slice()),
             changed: Notify::new(),
             tally: RefCell::default(),
@@ -128,7 +128,7 @@ impl Worker {
                 None => break,
             }
         }
-        if self.live.get() < self.share.connections {
+        if self.live.get() < self.assignment.connections {
             self.begin(Reason::Paced(due));
         } else {
             self.waiting.borrow_mut().push_back(due);
@@ -137,7 +137,7 @@ impl Worker {
 
     fn begin(self: &Rc<Self>, reason: Reason) {
         add(&self.live, 1);
-        let sources = &self.share.sources;
+        let sources = &self.assignment.sources;
         let source = (!sources.is_empty()).then(|| sources[self.begun.get() % sources.len()]);
         add(&self.begun, 1);
         let worker = Rc::clone(self);
@@ -152,7 +152,7 @@ impl Worker {
 
     /// What the connection that has just become idle is to do.
     pub(super) fn next_turn(&self) -> Turn {
-        if self.share.rate.is_none() {
+        if self.assignment.rate.is_none() {
             return Turn::Never;
         }
         if let Some(due) = self.next_waiting() {
@@ -167,10 +167,10 @@ impl Worker {
     fn next_waiting(&self) -> Option<Instant> {
         loop {
             let due = self.waiting.borrow_mut().pop_front()?;
-            if due.elapsed() < self.share.timeout {
+            if due.elapsed() < self.assignment.timeout {
                 return Some(due);
             }
-            self.request_done(Some(due), Err(Failure::AnswerTimeout));
+            self.request_done(Some(due), Err(Failure::ResponseTimeout));
         }
     }
 
@@ -187,12 +187,12 @@ impl Worker {
         Falling(&self.open)
     }
 
-    /// While this lives, the ramp is waiting for the first answer of the connection that holds it.
+    /// While this lives, the ramp is waiting for the first response of the connection that holds it.
     pub(super) fn settling(&self) -> Settling<'_> {
         Settling(self)
     }
 
-    /// A request has its answer (status, latency) or will never have one; `paced` is when it was due, if it was paced.
+    /// A request has its response (status, latency) or will never have one; `paced` is when it was due, if it was paced.
     pub(super) fn request_done(&self, paced: Option<Instant>, outcome: Result<(u16, Duration), Failure>) {
         let mut tally = self.tally.borrow_mut();
         match outcome {
@@ -214,7 +214,7 @@ impl Worker {
 
     /// A connection ended while idle. Paced requests open another when they need it; without them it should have held.
     pub(super) fn lost(&self, failure: Failure) {
-        if self.share.rate.is_none() {
+        if self.assignment.rate.is_none() {
             self.tally.borrow_mut().fail(failure);
         }
     }
@@ -237,13 +237,13 @@ impl Worker {
         self.ramped.get() - self.settled.get() + self.outstanding.get()
     }
 
-    /// Whether every connection of the ramp has had its first answer or failed.
+    /// Whether every connection of the ramp has had its first response or failed.
     pub(super) fn is_settled(&self) -> bool {
-        self.settled.get() == self.share.connections
+        self.settled.get() == self.assignment.connections
     }
 }
 
-/// Takes one off a gauge when it goes.
+/// Takes one off a gauge when it is dropped.
 pub(super) struct Falling<'a>(&'a Cell<usize>);
 
 impl Drop for Falling<'_> {
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_shares_of_all_processes_make_one_even_schedule() {
-        let share = |phase| Share {
+        let assignment = |phase| Assignment {
             address: "127.0.0.1:1".parse().unwrap(),
             request: String::new(),
             connections: 2,
@@ -291,11 +291,11 @@ mod tests {
             all.sort_unstable();
             all
         };
-        let both = [share(0.0), share(0.5)];
-        let ramp = both.iter().flat_map(|share| share.ramp_schedule(start).map(millis)).collect();
+        let both = [assignment(0.0), assignment(0.5)];
+        let ramp = both.iter().flat_map(|assignment| assignment.ramp_schedule(start).map(millis)).collect();
         assert_eq!(sorted(ramp), [0, 250, 500, 750]);
-        let paced = both.iter().flat_map(|share| share.paced_schedule(start).map(millis)).collect();
+        let paced = both.iter().flat_map(|assignment| assignment.paced_schedule(start).map(millis)).collect();
         assert_eq!(sorted(paced), [0, 250, 500, 750]);
-        assert_eq!(Share { rate: None, ..share(0.0) }.paced_schedule(start).count(), 0);
+        assert_eq!(Assignment { rate: None, ..assignment(0.0) }.paced_schedule(start).count(), 0);
     }
 }

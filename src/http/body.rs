@@ -6,7 +6,7 @@ use super::response::Reject;
 /// Chunk extensions and trailers may take this many bytes in one request; they are read and ignored.
 const MAX_CHUNK_OVERHEAD: usize = 16 * 1024;
 
-/// Follows one request's body through however many reads it arrives in.
+/// Decodes one request's body, however it was split into reads.
 #[derive(Debug)]
 pub struct BodyDecoder {
     state: State,
@@ -121,6 +121,10 @@ impl BodyDecoder {
                 // More than 15 digits cannot be a size within any limit.
                 if size >> 56 != 0 {
                     return Err(BAD_CHUNK);
+                }
+                // Leading zeros could go on for ever.
+                if size == 0 && byte == b'0' {
+                    self.count_overhead()?;
                 }
                 State::Size { digits: true, size: size << 4 | digit }
             }
@@ -266,5 +270,7 @@ mod tests {
         assert_eq!(decode(Framing::Chunked, b"fffffffffffffff\r\n", 1), Err(413));
         let endless = format!("1;{}", "a".repeat(MAX_CHUNK_OVERHEAD + 1));
         assert_eq!(decode(Framing::Chunked, endless.as_bytes(), 100), Err(431));
+        let zeros = "0".repeat(MAX_CHUNK_OVERHEAD + 1);
+        assert_eq!(decode(Framing::Chunked, zeros.as_bytes(), 100), Err(431));
     }
 }

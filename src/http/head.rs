@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 
+use super::method::Method;
 use super::response::Reject;
 use super::{MAX_HEADERS, MAX_TARGET_BYTES, target};
 
@@ -14,20 +15,6 @@ pub struct Limits {
     pub max_body_bytes: u64,
 }
 
-/// The methods of RFC 9110 §9 and PATCH. Any other token is answered 501.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the methods")]
-pub enum Method {
-    Get,
-    Head,
-    Post,
-    Put,
-    Delete,
-    Options,
-    Trace,
-    Patch,
-}
-
 /// How long the request's body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
@@ -37,7 +24,30 @@ pub enum Framing {
     Chunked,
 }
 
+/// Where a browser says that a request comes from (Fetch Metadata, `Sec-Fetch-Site`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchSite {
+    /// A page of this origin, or the person at the browser.
+    SameOrigin,
+    /// A page of another origin of this site: another port, for instance.
+    SameSite,
+    /// Any other page, or a value that no standard defines.
+    CrossSite,
+}
+
+impl FetchSite {
+    /// The meaning of a field's value.
+    pub fn parse(value: &[u8]) -> Self {
+        match value {
+            b"same-origin" | b"none" => Self::SameOrigin,
+            b"same-site" => Self::SameSite,
+            _ => Self::CrossSite,
+        }
+    }
+}
+
 /// A complete, admissible request head, borrowed from the buffer it was parsed in.
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 #[derive(Debug)]
 pub struct Head<'buf> {
     /// Bytes that the head takes in the buffer, its closing empty line included.
@@ -46,9 +56,11 @@ pub struct Head<'buf> {
     pub method: Method,
     /// The path, percent-encoded as it was sent, without the query.
     pub path: &'buf str,
+    /// What follows the question mark, percent-encoded as it was sent; empty without one.
+    pub query: &'buf str,
     /// The request is HTTP/1.0.
     pub http10: bool,
-    /// The client wants the connection kept (RFC 9112 §9.3).
+    /// The client asks for the connection to be kept (RFC 9112 §9.3).
     pub keep_alive: bool,
     /// How the body is framed.
     pub framing: Framing,
@@ -58,15 +70,36 @@ pub struct Head<'buf> {
     pub accept: Option<&'buf [u8]>,
     /// `Accept-Encoding`, the last one sent.
     pub accept_encoding: Option<&'buf [u8]>,
+    /// `Content-Encoding`, the last one sent.
+    pub content_encoding: Option<&'buf [u8]>,
     /// `If-None-Match`, the last one sent.
     pub if_none_match: Option<&'buf [u8]>,
     /// `Last-Event-ID`, the last one sent.
     pub last_event_id: Option<&'buf [u8]>,
     /// `X-Request-ID`, the last one sent.
     pub request_id: Option<&'buf [u8]>,
+    /// `Host`.
+    pub host: Option<&'buf [u8]>,
+    /// `Origin`, the last one sent.
+    pub origin: Option<&'buf [u8]>,
+    /// `Sec-Fetch-Site`, the last one sent.
+    pub fetch_site: Option<FetchSite>,
+    /// `User-Agent` is that of a browser, which no page can change without asking first (Fetch: it is not a safelisted field).
+    pub is_browser: bool,
+    /// `Authorization`, the last one sent.
+    pub authorization: Option<&'buf [u8]>,
+    /// `Cookie`, the last one sent.
+    pub cookie: Option<&'buf [u8]>,
+    /// `Idempotency-Key`, the last one sent.
+    pub idempotency_key: Option<&'buf [u8]>,
+    /// `traceparent`, the last one sent.
+    pub traceparent: Option<&'buf [u8]>,
+    /// `X-Forwarded-For`, the last one sent.
+    pub forwarded_for: Option<&'buf [u8]>,
 }
 
 /// What a buffer holds so far.
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack while one head is read")]
 #[derive(Debug)]
 pub enum Parsed<'buf> {
     /// Not yet a whole head.
@@ -80,6 +113,33 @@ pub enum Parsed<'buf> {
 /// The answer does not depend on how the bytes were split on their way here: never more than `max_head_bytes` are
 /// looked at, in order.
 pub fn parse_head<'buf>(buf: &'buf [u8], limits: &Limits) -> Result<Parsed<'buf>, Reject> {
+    parse(buf, limits).map_err(|reject| Reject { head_only: is_head(buf), ..reject })
+}
+
+/// Whether the request line starts like that of a HEAD, to which no answer has a body. Only empty lines may precede it.
+pub(super) fn is_head(buf: &[u8]) -> bool {
+    let mut line = buf;
+    while let [b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..] = line {
+        line = rest;
+    }
+    line.starts_with(b"HEAD ")
+}
+
+/// Turns a later minor version of HTTP/1 in the request line into 1.1, which a server answers such a request in
+/// (RFC 9110 §2.5). Returns whether there was one.
+pub(super) fn reduce_to_http11(buf: &mut [u8]) -> bool {
+    let Some(line) = buf.iter().position(|&byte| byte == b'\n').map(|end| &mut buf[..end]) else { return false };
+    let end = line.trim_ascii_end().len();
+    match &mut line[..end] {
+        [.., b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'2'..=b'9'] => {
+            *minor = b'1';
+            true
+        }
+        _ => false,
+    }
+}
+
+fn parse<'buf>(buf: &'buf [u8], limits: &Limits) -> Result<Parsed<'buf>, Reject> {
     let window = &buf[..buf.len().min(limits.max_head_bytes)];
     let overflows = buf.len() > limits.max_head_bytes;
     let mut headers = [const { MaybeUninit::<httparse::Header<'buf>>::uninit() }; MAX_HEADERS];
@@ -118,7 +178,7 @@ fn bad_version(line: &[u8]) -> Reject {
         (Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor]), None)
             if major.is_ascii_digit() && minor.is_ascii_digit() =>
         {
-            Reject::new(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+            Reject::new(505, "the HTTP version is not supported")
         }
         _ => Reject::bad_request("malformed request line"),
     }
@@ -129,21 +189,32 @@ fn admit<'buf>(bytes: usize, request: &httparse::Request<'_, 'buf>, limits: &Lim
     if target.len() > MAX_TARGET_BYTES {
         return Err(Reject::new(414, "request target too long"));
     }
-    let method = method(request.method.unwrap_or_default())?;
+    let method = Method::parse(request.method.unwrap_or_default())?;
     let http10 = request.version == Some(0);
     let mut head = Head {
         bytes,
         method,
         path: target::path_of(method, target)?,
+        query: target.split_once('?').map_or("", |(_, query)| query),
         http10,
         keep_alive: false,
         framing: Framing::Length(0),
         expect_continue: false,
         accept: None,
         accept_encoding: None,
+        content_encoding: None,
         if_none_match: None,
         last_event_id: None,
         request_id: None,
+        host: None,
+        origin: None,
+        fetch_site: None,
+        is_browser: false,
+        authorization: None,
+        cookie: None,
+        idempotency_key: None,
+        traceparent: None,
+        forwarded_for: None,
     };
     let mut fields = Fields::default();
     for header in request.headers.iter() {
@@ -151,23 +222,6 @@ fn admit<'buf>(bytes: usize, request: &httparse::Request<'_, 'buf>, limits: &Lim
     }
     fields.settle(&mut head, limits)?;
     Ok(head)
-}
-
-/// The method, or 501 for a token that no standard defines (RFC 9110 §15.6.2).
-fn method(token: &str) -> Result<Method, Reject> {
-    Ok(match token {
-        "GET" => Method::Get,
-        "HEAD" => Method::Head,
-        "POST" => Method::Post,
-        "PUT" => Method::Put,
-        "DELETE" => Method::Delete,
-        // A tunnel is offered nowhere, and what follows such a request is not HTTP.
-        "CONNECT" => return Err(Reject::new(405, "no tunnels here")),
-        "OPTIONS" => Method::Options,
-        "TRACE" => Method::Trace,
-        "PATCH" => Method::Patch,
-        _ => return Err(Reject::new(501, "unknown method")),
-    })
 }
 
 /// The header fields that decide about framing and connection, as they are met.
@@ -198,11 +252,14 @@ impl Fields {
                 if !target::is_host(value) {
                     return Err(Reject::bad_request("invalid Host header"));
                 }
+                head.host = Some(value);
             }
             6 if name.eq_ignore_ascii_case("accept") => head.accept = Some(value),
+            6 if name.eq_ignore_ascii_case("origin") => head.origin = Some(value),
+            6 if name.eq_ignore_ascii_case("cookie") => head.cookie = Some(value),
             6 if name.eq_ignore_ascii_case("expect") => {
                 if !value.eq_ignore_ascii_case(b"100-continue") {
-                    return Err(Reject::new(417, "the only expectation known here is 100-continue"));
+                    return Err(Reject::new(417, "the only expectation supported is 100-continue"));
                 }
                 head.expect_continue = !head.http10;
             }
@@ -212,7 +269,10 @@ impl Fields {
                     self.connection.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
+            10 if name.eq_ignore_ascii_case("user-agent") => head.is_browser = value.starts_with(b"Mozilla/"),
+            11 if name.eq_ignore_ascii_case("traceparent") => head.traceparent = Some(value),
             12 if name.eq_ignore_ascii_case("x-request-id") => head.request_id = Some(value),
+            13 if name.eq_ignore_ascii_case("authorization") => head.authorization = Some(value),
             13 if name.eq_ignore_ascii_case("if-none-match") => head.if_none_match = Some(value),
             13 if name.eq_ignore_ascii_case("last-event-id") => head.last_event_id = Some(value),
             14 if name.eq_ignore_ascii_case("content-length")
@@ -220,7 +280,11 @@ impl Fields {
             {
                 return Err(Reject::bad_request("more than one Content-Length"));
             }
+            14 if name.eq_ignore_ascii_case("sec-fetch-site") => head.fetch_site = Some(FetchSite::parse(value)),
+            15 if name.eq_ignore_ascii_case("idempotency-key") => head.idempotency_key = Some(value),
+            15 if name.eq_ignore_ascii_case("x-forwarded-for") => head.forwarded_for = Some(value),
             15 if name.eq_ignore_ascii_case("accept-encoding") => head.accept_encoding = Some(value),
+            16 if name.eq_ignore_ascii_case("content-encoding") => head.content_encoding = Some(value),
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
                 if std::mem::replace(&mut self.chunked, true) {
                     return Err(Reject::bad_request("more than one Transfer-Encoding"));
@@ -290,6 +354,17 @@ mod tests {
             Ok(Parsed::Partial) => 0,
             Err(reject) => reject.status,
         }
+    }
+
+    #[test]
+    fn only_empty_lines_may_precede_a_head_request() {
+        let head_only = |head: &str| parse_head(head.as_bytes(), &LIMITS).unwrap_err().head_only;
+        assert!(head_only("HEAD \x7f"));
+        assert!(head_only("\r\n\nHEAD \x7f"));
+        // Refused at the first byte, before a method could be seen: the whole of it must not be refused otherwise.
+        assert!(!head_only(" "));
+        assert!(!head_only(" HEAD / HTTP/1.1\r\n\r\n"));
+        assert!(!head_only("\rHEAD / HTTP/1.1\r\n\r\n"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::clock::http_date;
+use super::date::http_date;
 
 /// The content type of every JSON answer.
 pub const JSON: &str = "application/json";
@@ -18,10 +18,12 @@ pub struct Response {
     pub content_type: &'static str,
     /// Further headers, in lower case; their values hold no CR, LF or NUL.
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
-    /// The body, which a HEAD request or a 304 leaves out although its length is still told for HEAD.
+    /// The body, which a HEAD request or a 304 leaves out although its length is still sent for HEAD.
     pub body: Bytes,
     /// Whether the connection must close after it.
     pub is_last: bool,
+    /// The body follows later and ends with the connection: no length is sent.
+    pub is_stream: bool,
 }
 
 /// A request refused before it reached the application. The connection always closes after it.
@@ -29,14 +31,16 @@ pub struct Response {
 pub struct Reject {
     /// Status code, 400 to 505.
     pub status: u16,
-    /// What was wrong, in words for the client's developer.
+    /// What was wrong, for the client's developer.
     pub message: &'static str,
+    /// The request was a HEAD: the refusal has no body (RFC 9110 §9.3.2).
+    pub head_only: bool,
 }
 
-/// What a response must say about the exchange that carries it.
+/// How the response to one request is framed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Envelope {
-    /// The client spoke HTTP/1.0 and is answered in it.
+    /// The request was HTTP/1.0 and is answered in it.
     pub http10: bool,
     /// The connection stays open after this response.
     pub keep_alive: bool,
@@ -52,7 +56,7 @@ impl Envelope {
 impl Response {
     /// A 200 with `body`.
     pub fn ok(content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { status: 200, content_type, headers: Vec::new(), body: body.into(), is_last: false }
+        Self { status: 200, content_type, headers: Vec::new(), body: body.into(), is_last: false, is_stream: false }
     }
 
     /// An error as the contract's JSON, `{"error":message}`.
@@ -67,7 +71,13 @@ impl Response {
         self
     }
 
-    /// Appends status line, headers and, unless the envelope is for headers only, the body to `out`.
+    /// Whether a response of this status has neither a body nor a description of one.
+    pub fn is_bodiless(&self) -> bool {
+        matches!(self.status, 204 | 304)
+    }
+
+    /// Appends status line, headers and, unless the envelope is for headers only, the body to `out`. The order of the
+    /// fields is that of hyper, so that every engine's responses are alike.
     pub fn write_to(&self, out: &mut Vec<u8>, envelope: Envelope) {
         out.reserve(192 + self.body.len());
         out.extend_from_slice(if envelope.http10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
@@ -75,36 +85,40 @@ impl Response {
         out.extend_from_slice(digits.format(self.status).as_bytes());
         out.push(b' ');
         out.extend_from_slice(reason(self.status).as_bytes());
-        if self.status != 304 {
-            out.extend_from_slice(b"\r\ncontent-type: ");
-            out.extend_from_slice(self.content_type.as_bytes());
-            out.extend_from_slice(b"\r\ncontent-length: ");
-            out.extend_from_slice(digits.format(self.body.len()).as_bytes());
+        if !self.is_bodiless() {
+            field(out, "content-type", self.content_type.as_bytes());
         }
         for (name, value) in &self.headers {
-            out.extend_from_slice(b"\r\n");
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(value.as_bytes());
+            field(out, name, value.as_bytes());
         }
         if !envelope.keep_alive {
-            out.extend_from_slice(b"\r\nconnection: close");
+            field(out, "connection", b"close");
         } else if envelope.http10 {
-            out.extend_from_slice(b"\r\nconnection: keep-alive");
+            field(out, "connection", b"keep-alive");
         }
-        out.extend_from_slice(b"\r\ndate: ");
-        out.extend_from_slice(&http_date());
+        if !self.is_bodiless() && !self.is_stream {
+            field(out, "content-length", digits.format(self.body.len()).as_bytes());
+        }
+        field(out, "date", &http_date());
         out.extend_from_slice(b"\r\n\r\n");
-        if !envelope.head_only && self.status != 304 {
+        if !envelope.head_only && !self.is_bodiless() {
             out.extend_from_slice(&self.body);
         }
     }
 }
 
+/// A line end and a header field.
+fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+}
+
 impl Reject {
     /// A refusal with `status`.
     pub const fn new(status: u16, message: &'static str) -> Self {
-        Self { status, message }
+        Self { status, message, head_only: false }
     }
 
     /// 400: the request's syntax or framing is wrong.
@@ -115,7 +129,7 @@ impl Reject {
     /// The answer to send before closing.
     pub fn response(self) -> Response {
         let response = Response { is_last: true, ..Response::error(self.status, self.message) };
-        // RFC 9110 §15.5.6 wants a 405 to say what is allowed.
+        // A 405 must name the allowed methods (RFC 9110 §15.5.6).
         if self.status == 405 { response.with("allow", "GET, HEAD") } else { response }
     }
 }
@@ -141,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_answer_tells_the_length_but_sends_no_body() {
+    fn a_head_response_has_the_length_but_no_body() {
         let text = written(&Response::ok(JSON, "{}"), Envelope { http10: false, keep_alive: true, head_only: true });
         assert!(text.starts_with("HTTP/1.1 200 OK\r\n"));
         assert!(text.contains("\r\ncontent-length: 2\r\n"));

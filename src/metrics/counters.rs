@@ -1,6 +1,6 @@
 //! What the hot path touches: relaxed counters, one cache-line-aligned shard for each thread.
 //!
-//! Everything else (totals, classes, rates, percentiles) is derived when somebody looks.
+//! Everything else (totals, classes, rates, percentiles) is derived when a sample is taken.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -23,20 +23,26 @@ pub enum Endpoint {
     Metrics,
     /// `/sse/metrics`
     Events,
+    /// `/courses` and `/sse/courses`
+    Courses,
+    /// `/registrations`
+    Registrations,
     /// The three pages and their assets.
     Page,
     /// A path that no route has.
     NotFound,
-    /// Refused before routing, or over the connection limit.
+    /// Refused before it reached the application.
     Rejected,
 }
 
 /// Every endpoint with the value of its `route` label.
-pub(super) const ENDPOINTS: [(Endpoint, &str); 7] = [
+pub(super) const ENDPOINTS: [(Endpoint, &str); 9] = [
     (Endpoint::Process, "/"),
     (Endpoint::Health, "/health"),
     (Endpoint::Metrics, "/metrics"),
     (Endpoint::Events, "/sse/metrics"),
+    (Endpoint::Courses, "/courses"),
+    (Endpoint::Registrations, "/registrations"),
     (Endpoint::Page, "page"),
     (Endpoint::NotFound, "not_found"),
     (Endpoint::Rejected, "rejected"),
@@ -46,7 +52,10 @@ pub(super) const ENDPOINTS: [(Endpoint, &str); 7] = [
 pub(super) const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "other"];
 
 /// Every status this server sends.
-pub(super) const STATUSES: [u16; 15] = [200, 304, 400, 404, 405, 408, 413, 414, 417, 431, 500, 501, 503, 505, 599];
+pub(super) const STATUSES: [u16; 25] = [
+    200, 201, 204, 302, 304, 400, 403, 404, 405, 408, 409, 410, 413, 414, 415, 417, 421, 422, 429, 431, 500, 501, 503,
+    505, 599,
+];
 
 #[repr(align(128))]
 struct Shard {
@@ -55,9 +64,11 @@ struct Shard {
     abandoned: AtomicU64,
     in_flight: AtomicI64,
     tasks: AtomicI64,
+    idle: AtomicI64,
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
-    latencies: Mutex<Latencies>,
+    /// `None` until the shard's first request: a histogram takes 168 KiB.
+    latencies: Mutex<Option<Latencies>>,
 }
 
 /// The counters of one server.
@@ -67,20 +78,58 @@ pub struct Counters {
     pub active: AtomicU64,
     /// TCP connections accepted since start.
     pub accepted: AtomicU64,
-    /// Connections turned away with a 503 because the table was full.
+    /// Connections refused with a 503 because the connection limit was reached.
     pub rejected: AtomicU64,
     /// Connections ended by a read, write or idle deadline.
     pub timed_out: AtomicU64,
-    /// Connections that are dormant in the lobby.
-    pub idle: AtomicU64,
     /// Open streams of `/sse/metrics`.
     pub subscribers: AtomicU64,
     /// Requests refused because the queue was full.
     pub queue_rejected: AtomicU64,
+    /// Requests refused because their student or address sent too many.
+    pub rate_limited: AtomicU64,
+    /// Workers of the pool.
+    pub workers: Gauge,
     /// Workers running a job.
-    pub busy_workers: AtomicU64,
+    pub busy_workers: Gauge,
     /// Jobs waiting in the queue.
-    pub queue_depth: AtomicU64,
+    pub queue_depth: Gauge,
+}
+
+/// A count of things that exist now; it falls when their guards are dropped.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+/// One of the things that a [`Gauge`] counts.
+#[derive(Debug)]
+pub struct Counted<'a>(&'a AtomicU64);
+
+/// A live task or coroutine.
+pub struct Task<'a>(&'a Counters);
+
+impl Gauge {
+    /// Counts one more until the guard is dropped.
+    pub fn enter(&self) -> Counted<'_> {
+        self.0.fetch_add(1, Relaxed);
+        Counted(&self.0)
+    }
+
+    /// How many there are now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Drop for Task<'_> {
+    fn drop(&mut self) {
+        self.0.shard().tasks.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Default for Counters {
@@ -91,11 +140,12 @@ impl Default for Counters {
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             timed_out: AtomicU64::new(0),
-            idle: AtomicU64::new(0),
             subscribers: AtomicU64::new(0),
             queue_rejected: AtomicU64::new(0),
-            busy_workers: AtomicU64::new(0),
-            queue_depth: AtomicU64::new(0),
+            rate_limited: AtomicU64::new(0),
+            workers: Gauge::default(),
+            busy_workers: Gauge::default(),
+            queue_depth: Gauge::default(),
         }
     }
 }
@@ -108,15 +158,18 @@ impl Shard {
             abandoned: AtomicU64::new(0),
             in_flight: AtomicI64::new(0),
             tasks: AtomicI64::new(0),
+            idle: AtomicI64::new(0),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
-            latencies: Mutex::new(Latencies::default()),
+            latencies: Mutex::default(),
         }
     }
 }
 
 impl Counters {
-    /// The calling thread's shard. Callers must not keep it across a point where a coroutine may change threads.
+    /// The calling thread's shard. Never inlined: a coroutine may continue on another thread, and a compiler that inlined
+    /// this into it could reuse the address of the first thread's variable.
+    #[inline(never)]
     fn shard(&self) -> &Shard {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         thread_local!(static INDEX: usize = NEXT.fetch_add(1, Relaxed) % SHARDS);
@@ -136,7 +189,7 @@ impl Counters {
         let shard = self.shard();
         shard.in_flight.fetch_sub(1, Relaxed);
         if let Ok(mut latencies) = shard.latencies.lock() {
-            latencies.record(latency);
+            latencies.get_or_insert_default().record(latency);
         }
     }
 
@@ -169,20 +222,23 @@ impl Counters {
         self.shard().bytes_written.fetch_add(bytes as u64, Relaxed);
     }
 
-    /// A task or coroutine began.
-    pub fn task_started(&self) {
+    /// Counts a task or coroutine until the guard is dropped, perhaps on another thread.
+    pub fn task(&self) -> Task<'_> {
         self.shard().tasks.fetch_add(1, Relaxed);
+        Task(self)
     }
 
-    /// A task or coroutine ended, perhaps on another thread than it began on.
-    pub fn task_ended(&self) {
-        self.shard().tasks.fetch_sub(1, Relaxed);
+    /// So many more connections are idle.
+    pub fn idle_changed(&self, by: i64) {
+        self.shard().idle.fetch_add(by, Relaxed);
     }
 
     /// Moves every shard's latencies since the last call into `into`.
     pub(super) fn drain_latencies(&self, into: &mut Latencies) {
         for shard in &self.shards {
-            if let Ok(mut latencies) = shard.latencies.lock() {
+            if let Ok(mut latencies) = shard.latencies.lock()
+                && let Some(latencies) = &mut *latencies
+            {
                 latencies.drain_into(into);
             }
         }
@@ -191,7 +247,7 @@ impl Counters {
     /// The sums over all shards.
     pub(super) fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        let (mut in_flight, mut tasks) = (0, 0);
+        let (mut in_flight, mut tasks, mut idle) = (0, 0, 0);
         for shard in &self.shards {
             totals.started += shard.started.load(Relaxed);
             totals.abandoned += shard.abandoned.load(Relaxed);
@@ -199,6 +255,7 @@ impl Counters {
             totals.bytes_written += shard.bytes_written.load(Relaxed);
             in_flight += shard.in_flight.load(Relaxed);
             tasks += shard.tasks.load(Relaxed);
+            idle += shard.idle.load(Relaxed);
             for (endpoint, methods) in shard.answers.iter().enumerate() {
                 for (method, statuses) in methods.iter().enumerate() {
                     for (status, count) in statuses.iter().enumerate() {
@@ -210,6 +267,7 @@ impl Counters {
         // The shards are read one after another, so a passing difference below zero is possible.
         totals.in_flight = u64::try_from(in_flight).unwrap_or(0);
         totals.tasks = u64::try_from(tasks).unwrap_or(0);
+        totals.idle = u64::try_from(idle).unwrap_or(0);
         totals
     }
 }
@@ -227,6 +285,8 @@ pub(super) struct Totals {
     pub in_flight: u64,
     /// Live tasks or coroutines.
     pub tasks: u64,
+    /// Connections that are idle.
+    pub idle: u64,
     /// Bytes received.
     pub bytes_read: u64,
     /// Bytes sent.

@@ -9,14 +9,19 @@ impl Reading<'_> {
     /// The object that the contract describes, one line.
     pub fn to_json(&self) -> String {
         let peers: Vec<Json> =
-            self.config.peers.iter().map(|peer| json!({ "server_type": peer.name, "port": peer.port })).collect();
+            self.second.peers.iter().map(|peer| json!({ "server_type": peer.name, "port": peer.port })).collect();
         let mut object = Map::new();
         object.insert("server_type".into(), self.engine().into());
         object.insert("version".into(), env!("CARGO_PKG_VERSION").into());
-        object.insert("work".into(), self.config.work.to_string().into());
+        object.insert("work".into(), self.config.live.work().to_string().into());
         object.insert("draining".into(), self.draining.into());
         object.insert("time_unix_ms".into(), (self.unix_time.as_millis() as u64).into());
         object.insert("peers".into(), peers.into());
+        insert(&mut object, "store.backend", self.of_store(|_| "sqlite").into());
+        insert(&mut object, "store.breaker", self.of_store(|store| store.figures.breaker.name()).into());
+        let crashes =
+            self.runs.map(|runs| json!({ "total": runs.crashes, "watchdog": runs.watchdog, "last": runs.last }));
+        object.insert("crashes".into(), crashes.into());
         for row in ROWS.iter().filter(|row| !row.json.is_empty()) {
             insert(&mut object, row.json, number((row.read)(self)));
         }

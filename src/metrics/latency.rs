@@ -20,7 +20,7 @@ pub(super) struct Latencies {
     sum: Duration,
 }
 
-/// The percentiles that `/metrics` shows, in milliseconds; all zero when nothing was recorded.
+/// The percentiles that `/metrics` shows, in milliseconds; they mean nothing when nothing was recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(super) struct LatencySummary {
     pub count: u64,
@@ -66,7 +66,11 @@ impl Latencies {
         self.sum = Duration::ZERO;
     }
 
-    /// The percentiles.
+    /// The durations in microseconds.
+    pub(super) fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
+    }
+
     pub(super) fn summary(&self) -> LatencySummary {
         if self.histogram.is_empty() {
             return LatencySummary::default();
@@ -102,7 +106,7 @@ impl Latencies {
     }
 }
 
-/// A histogram as Prometheus wants it.
+/// A histogram in the form of Prometheus.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cumulative {
     pub(super) counts: [u64; BUCKETS_US.len()],

@@ -1,4 +1,4 @@
-//! The same numbers as Prometheus reads them: text format 0.0.4, or `OpenMetrics` 1.0 for who asks for it.
+//! The same numbers in the formats of Prometheus: text 0.0.4, or `OpenMetrics` 1.0 if `Accept` asks for it.
 
 use std::fmt::Write as _;
 
@@ -6,6 +6,7 @@ use super::counters::{ENDPOINTS, METHODS, STATUSES};
 use super::latency::BUCKETS_US;
 use super::reading::Reading;
 use super::table::{Kind, ROWS, Value};
+use crate::platform::Outcome;
 
 /// Which of the two text formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,11 @@ impl Reading<'_> {
         page.family("fastgo_build_info", Kind::Gauge, "What serves.");
         page.sample(
             "fastgo_build_info",
-            &[("engine", engine), ("version", env!("CARGO_PKG_VERSION")), ("work", &self.config.work.to_string())],
+            &[
+                ("engine", engine),
+                ("version", env!("CARGO_PKG_VERSION")),
+                ("work", &self.config.live.work().to_string()),
+            ],
             "1",
         );
         self.write_answers(&mut page);
@@ -48,15 +53,17 @@ impl Reading<'_> {
             page.family(row.prometheus, row.kind, row.help);
             page.sample(row.prometheus, &[("engine", engine)], &value);
         }
+        self.write_collectors(&mut page);
         if format == Exposition::OpenMetrics {
             page.text.push_str("# EOF\n");
         }
         page.text
     }
 
+    /// Counted as of the last full second, as the latencies are: a scrape has as many of one as of the other.
     fn write_answers(&self, page: &mut Page) {
         page.family("http_requests_total", Kind::Counter, "Answers by route, method and status.");
-        for ((_, route), methods) in ENDPOINTS.iter().zip(&self.totals.answers) {
+        for ((_, route), methods) in ENDPOINTS.iter().zip(&self.second.totals.answers) {
             for (method, statuses) in METHODS.iter().zip(methods) {
                 for (status, &count) in STATUSES.iter().zip(statuses) {
                     if count > 0 {
@@ -70,6 +77,26 @@ impl Reading<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// One sample each for every subsystem of the board, as `node_exporter` has them.
+    fn write_collectors(&self, page: &mut Page) {
+        let name = "fastgo_pi_collector_success";
+        page.family(
+            name,
+            Kind::Gauge,
+            "1 when the subsystem was read, 0 when its files made no sense; missing without them.",
+        );
+        for collector in self.second.collectors.iter().filter(|one| one.outcome != Outcome::Absent) {
+            let success = if collector.outcome == Outcome::Read { "1" } else { "0" };
+            page.sample(name, &[("engine", self.engine()), ("collector", collector.name)], success);
+        }
+        let name = "fastgo_pi_collector_duration_seconds";
+        page.family(name, Kind::Gauge, "How long the last reading of the subsystem took.");
+        for collector in &self.second.collectors {
+            let labels = [("engine", self.engine()), ("collector", collector.name)];
+            page.sample(name, &labels, &collector.took.as_secs_f64().to_string());
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::source::{Reader, entries};
 
-/// The first frequency policy. All cores of a Raspberry Pi share one clock, so it speaks for every core.
+/// The first frequency policy. All cores of a Raspberry Pi share one clock, so one policy is enough.
 pub(super) fn find(sys: &Path) -> Option<PathBuf> {
     entries(&sys.join("devices/system/cpu/cpufreq"), "policy").into_iter().next()
 }

@@ -1,6 +1,9 @@
 //! The disk that carries the system: how busy it is and how much has ever been written to it.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use procfs::{DiskStat, DiskStats, FromBufRead as _};
 use serde::Serialize;
@@ -26,6 +29,17 @@ pub struct Disk {
     pub busy_percent: f64,
     /// What its ext4 file systems have written since they were made, in GB (10⁹ bytes): a sign of an SD card's wear.
     pub lifetime_written_gb: Option<f64>,
+    /// Wear as the device itself reports it: eMMC does, SD cards do not.
+    pub wear: Option<Wear>,
+}
+
+/// Wear of an eMMC (JEDEC JESD84-B51, `EXT_CSD` 267 to 269).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Wear {
+    /// How much of its rated life is used, in steps of 10 percent and the worse of its two kinds of memory.
+    pub used_percent: u8,
+    /// Reserved blocks: `normal`, `warning` from 80 percent used, `urgent` from 90 percent.
+    pub reserve: Option<&'static str>,
 }
 
 /// Where a disk is found.
@@ -34,6 +48,8 @@ pub(super) struct Location {
     device: String,
     /// `lifetime_write_kbytes` of each of its ext4 file systems.
     lifetimes: Vec<PathBuf>,
+    /// Its directory in `/sys`, with an eMMC's `life_time` and `pre_eol_info`.
+    hardware: PathBuf,
 }
 
 /// The disk with the root file system or, where that is an overlay or spans disks, the first one that was read from.
@@ -64,7 +80,8 @@ pub(super) fn find(roots: &Roots, reader: &mut Reader) -> Option<Location> {
         .filter(|part| file_name(part).is_some_and(|part| part == device || block.join(&device).join(part).exists()))
         .map(|part| part.join("lifetime_write_kbytes"))
         .collect();
-    Some(Location { device, lifetimes })
+    let hardware = block.join(&device).join("device");
+    Some(Location { device, lifetimes, hardware })
 }
 
 /// The counters of the disk that was last looked at.
@@ -80,9 +97,9 @@ impl Work {
         location: &Location,
         reader: &mut Reader,
     ) -> Option<Disk> {
-        let after = parse(reader.text(&roots.proc.join("diskstats"))?)?
-            .into_iter()
-            .find(|disk| disk.name == location.device)?;
+        let disks = parse(reader.text(&roots.proc.join("diskstats"))?)?;
+        reader.forget();
+        let after = disks.into_iter().find(|disk| disk.name == location.device)?;
         let (before, seconds) = self.0.replace(now, after.clone())?;
         if before.name != after.name {
             return None;
@@ -94,6 +111,7 @@ impl Work {
             write_bytes_per_sec: (rate(before.sectors_written, after.sectors_written)? * SECTOR).round(),
             busy_percent: percent(busy, 1000.0).min(100.0),
             lifetime_written_gb: lifetime(&location.lifetimes, reader),
+            wear: wear(&location.hardware, reader),
             device: after.name,
         })
     }
@@ -105,6 +123,29 @@ fn lifetime(files: &[PathBuf], reader: &mut Reader) -> Option<f64> {
         return None;
     }
     files.iter().try_fold(0.0, |sum, file| Some(sum + reader.value::<u64>(file)? as f64 * 1024.0 / 1e9)).map(tenth)
+}
+
+/// `None` for a device that does not report it.
+fn wear(hardware: &Path, reader: &mut Reader) -> Option<Wear> {
+    let used_percent = parse_life_time(reader.text(&hardware.join("life_time"))?)?;
+    let reserve = reader.text(&hardware.join("pre_eol_info")).and_then(parse_reserve);
+    Some(Wear { used_percent, reserve })
+}
+
+/// Two steps such as `0x01 0x02`: 1 is up to 10 percent, 11 beyond the rated life; 0 says nothing.
+fn parse_life_time(text: &str) -> Option<u8> {
+    let steps = text.split_ascii_whitespace().map(|step| u8::from_str_radix(step.strip_prefix("0x")?, 16).ok());
+    let worst = steps.collect::<Option<Vec<u8>>>()?.into_iter().max()?;
+    (1..=11).contains(&worst).then_some(worst.min(10) * 10)
+}
+
+fn parse_reserve(text: &str) -> Option<&'static str> {
+    match text.trim() {
+        "0x01" => Some("normal"),
+        "0x02" => Some("warning"),
+        "0x03" => Some("urgent"),
+        _ => None,
+    }
 }
 
 /// The lines of `/proc/diskstats` (`Documentation/admin-guide/iostats.rst`).
@@ -168,8 +209,21 @@ mod tests {
         let stats = "7 0 loop0 9 0 9 0 0 0 0 0 0 0 0\n8 0 sda 0 0 0 0 0 0 0 0 0 0 0\n\
                      8 16 sdb 7 0 9 0 0 0 0 0 0 0 0\n8 17 sdb1 7 0 9 0 0 0 0 0 0 0 0\n";
         fs::write(roots.proc.join("diskstats"), stats).unwrap();
-        let location =
-            Location { device: "sdb".into(), lifetimes: vec![roots.sys.join("fs/ext4/sdb1/lifetime_write_kbytes")] };
+        let location = Location {
+            device: "sdb".into(),
+            lifetimes: vec![roots.sys.join("fs/ext4/sdb1/lifetime_write_kbytes")],
+            hardware: roots.sys.join("block/sdb/device"),
+        };
         assert_eq!(find(&roots, &mut reader), Some(location));
+    }
+
+    #[test]
+    fn reads_the_wear_of_an_emmc() {
+        for (text, percent) in [("0x01 0x02\n", Some(20)), ("0x0b 0x01", Some(100)), ("0x00 0x00", None), ("", None)] {
+            assert_eq!(parse_life_time(text), percent, "{text:?}");
+        }
+        assert_eq!(parse_life_time("0x0c 0x01"), None);
+        assert_eq!(parse_life_time("1 2"), None);
+        assert_eq!([parse_reserve("0x02\n"), parse_reserve("0x00\n")], [Some("warning"), None]);
     }
 }

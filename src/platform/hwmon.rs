@@ -12,7 +12,7 @@ use super::{
 /// The fan, from the `pwmfan` driver (a Raspberry Pi 5's cooler, `PoE` HATs) or `gpio_fan`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Fan {
-    /// Turns per minute; can be 0 at a middling duty while the fan does turn, and is missing without a tachometer.
+    /// Speed in rpm. Some fans report 0 at partial duty although they turn; `None` without a tachometer.
     pub rpm: Option<u32>,
     /// Duty of the fan's drive, 0 to 100.
     pub pwm_percent: Option<f64>,

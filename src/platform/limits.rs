@@ -9,9 +9,18 @@ use super::{
     source::{Reader, Roots},
 };
 
+/// Descriptors that a server keeps for everything but connections: libraries, logs, listeners, epolls, refusals.
+pub const RESERVED_FILES: u64 = 1_024;
+
+/// Kernel and user memory that an idle connection costs, both generously rounded up.
+pub const BYTES_PER_CONNECTION: u64 = 6 * 1024;
+
+/// Part of the memory that connections may take: one in so many.
+pub const MEMORY_SHARE: u64 = 2;
+
 /// The limits that many connections run into. `None`: not known, or for `nofile_*` without a limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct MachineLimits {
     /// Open files of this process: what it may use now.
     pub nofile_soft: Option<u64>,
     /// Open files of this process: what it may raise the soft limit to.
@@ -38,7 +47,7 @@ pub struct Limits {
     pub governor: Option<String>,
 }
 
-impl Limits {
+impl MachineLimits {
     /// Reads the limits as they are now.
     pub fn read(roots: &Roots) -> Self {
         let mut reader = Reader::default();
@@ -106,9 +115,9 @@ mod tests {
 
     #[test]
     fn reads_the_settings_of_a_board() {
-        let limits = Limits::read(&super::super::tests::fixture("pi4"));
+        let limits = MachineLimits::read(&super::super::tests::fixture("pi4"));
         let nofile = getrlimit(Resource::Nofile);
-        let expected = Limits {
+        let expected = MachineLimits {
             nofile_soft: limits.nofile_soft,
             nofile_hard: nofile.maximum,
             nr_open: Some(1_048_576),
@@ -128,12 +137,12 @@ mod tests {
     #[test]
     fn knows_nothing_where_there_is_nothing() {
         let nowhere = tempfile::tempdir().unwrap();
-        let limits = Limits::read(&super::super::tests::roots_in(nowhere.path()));
-        let expected = Limits {
+        let limits = MachineLimits::read(&super::super::tests::roots_in(nowhere.path()));
+        let expected = MachineLimits {
             nofile_soft: limits.nofile_soft,
             nofile_hard: limits.nofile_hard,
             page_size: limits.page_size,
-            ..Limits::default()
+            ..MachineLimits::default()
         };
         assert_eq!(limits, expected);
     }

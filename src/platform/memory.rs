@@ -1,4 +1,4 @@
-//! Memory, swap and the contiguous area (CMA) that the graphics shares with everybody.
+//! Memory, swap and the contiguous memory area (CMA), which graphics use.
 
 use procfs::{FromBufRead as _, Meminfo};
 use serde::Serialize;
@@ -22,6 +22,7 @@ pub struct Memory {
 
 /// Swap space, in MiB.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[allow(clippy::struct_field_names, reason = "the fields are the names in /metrics, with their unit")]
 pub struct Swap {
     /// All swap devices together.
     pub total_mb: f64,
@@ -45,7 +46,7 @@ pub(super) fn parse(text: &str) -> Option<Meminfo> {
     Meminfo::from_buf_read(text.as_bytes()).ok()
 }
 
-/// The memory of a board; `None` when the kernel does not tell what is available.
+/// The memory of a board; `None` when the kernel does not report what is available.
 pub(super) fn memory(info: &Meminfo) -> Option<Memory> {
     let available = info.mem_available?;
     let used = info.mem_total.saturating_sub(available);

@@ -1,22 +1,28 @@
 //! The board under the server: temperature, throttling, clock, memory, network, disk, and this process's own use.
 //!
 //! One small file per subsystem with parsing apart from reading. What a board lacks, or what cannot be read or makes no
-//! sense, is `None`; nothing here fails, starts a program or opens anything but files of [`Roots`].
+//! sense, is `None`, and [`Board::collectors`] distinguishes the two; nothing here fails, starts a program or opens
+//! anything but files of [`Roots`].
 
+mod collectors;
 mod cores;
 mod cpufreq;
 mod disk;
+pub mod firmware;
 mod hwmon;
 pub mod limits;
 mod load;
 mod memory;
 mod model;
+pub mod names;
 mod net;
 mod netstat;
 pub mod process;
 mod psi;
 mod rate;
+pub mod runs;
 mod sensors;
+pub mod siblings;
 mod sockets;
 mod source;
 #[cfg(test)]
@@ -29,9 +35,11 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use self::{cores::Ticks, rate::Last, sensors::Sensors, source::Reader};
+use self::{collectors::Collectors, cores::Ticks, rate::Last, sensors::Sensors, source::Reader};
 pub use self::{
+    collectors::{Collector, Outcome},
     disk::Disk,
+    firmware::Firmware,
     hwmon::Fan,
     load::Load,
     memory::{Memory, Swap},
@@ -58,10 +66,14 @@ pub struct BoardSample {
     pub temperature_limit_c: Option<f64>,
     /// What the firmware holds the board back for.
     pub throttled: Option<Throttled>,
+    /// What else the firmware measures.
+    pub firmware: Option<Firmware>,
     /// Whether the supply was too low within the last two seconds.
     pub under_voltage: Option<bool>,
-    /// CPU clock now.
+    /// CPU clock now; on a Raspberry Pi as the firmware measures it.
     pub cpu_freq_mhz: Option<f64>,
+    /// The clock that Linux asked for.
+    pub cpu_freq_requested_mhz: Option<f64>,
     /// The highest clock that the governor may choose.
     pub cpu_freq_max_mhz: Option<f64>,
     /// Percent of its time that each core worked since the reading before.
@@ -86,8 +98,9 @@ pub struct BoardSample {
     pub net: Option<Net>,
     /// The disk that carries the system.
     pub disk: Option<Disk>,
-    /// The fan.
     pub fan: Option<Fan>,
+    /// The subsystems whose files are there but could not be read or understood.
+    pub unreadable: Vec<&'static str>,
 }
 
 /// Reads a board again and again, keeping what does not change and the counters that rates are made of.
@@ -99,6 +112,7 @@ pub struct Board {
     sensors: Sensors,
     searched: Instant,
     reader: Reader,
+    collectors: Collectors,
     ticks: Last<Vec<Ticks>>,
     retransmits: Last<u64>,
     traffic: net::Traffic,
@@ -119,6 +133,7 @@ impl Board {
             model: model::read(&roots, &mut reader),
             sensors: Sensors::find(&roots, &mut reader),
             searched: now,
+            collectors: Collectors::default(),
             ticks: Last::default(),
             retransmits: Last::default(),
             traffic: net::Traffic::default(),
@@ -136,11 +151,17 @@ impl Board {
         self.collect_at(Instant::now())
     }
 
+    /// How the last reading of each subsystem went.
+    pub fn collectors(&self) -> &[Collector] {
+        &self.collectors.0
+    }
+
     fn collect_at(&mut self, now: Instant) -> BoardSample {
         if now.saturating_duration_since(self.searched) >= SEARCH_INTERVAL {
             self.sensors = Sensors::find(&self.roots, &mut self.reader);
             self.searched = now;
         }
+        self.collectors.0.clear();
         let mut sample = BoardSample {
             model: self.model.clone(),
             page_size: self.page_size,
@@ -148,66 +169,95 @@ impl Board {
             ..BoardSample::default()
         };
         self.collect_sensors(&mut sample);
+        self.collect_firmware(&mut sample);
         self.collect_cpu_and_memory(now, &mut sample);
         self.collect_network(now, &mut sample);
+        let (sensors, work, roots) = (&self.sensors, &mut self.work, &self.roots);
         sample.disk = self
-            .sensors
-            .disk
-            .as_ref()
-            .and_then(|location| self.work.collect(now, &self.roots, location, &mut self.reader));
+            .collectors
+            .run("disk", &mut self.reader, |reader| work.collect(now, roots, sensors.disk.as_ref()?, reader));
+        sample.unreadable = self.collectors.unreadable();
         sample
     }
 
     fn collect_sensors(&mut self, sample: &mut BoardSample) {
-        let (sensors, reader) = (&self.sensors, &mut self.reader);
-        if let Some(zone) = &sensors.temperature {
-            sample.temperature_c = reader.text(zone).and_then(thermal::parse);
-        }
-        if let Some(alarm) = &sensors.voltage_alarm {
-            sample.under_voltage = reader.text(alarm).and_then(hwmon::parse_alarm);
-        }
-        if let Some(policy) = &sensors.frequency {
+        let (sensors, reader, collectors) = (&self.sensors, &mut self.reader, &mut self.collectors);
+        sample.temperature_c = collectors
+            .run("temperature", reader, |reader| reader.text(sensors.temperature.as_ref()?).and_then(thermal::parse));
+        sample.under_voltage = collectors
+            .run("voltage", reader, |reader| reader.text(sensors.voltage_alarm.as_ref()?).and_then(hwmon::parse_alarm));
+        let frequencies = collectors.run("frequency", reader, |reader| {
+            let policy = sensors.frequency.as_ref()?;
             let mut frequency = |name| reader.text(&policy.join(name)).and_then(cpufreq::parse);
-            sample.cpu_freq_mhz = frequency("scaling_cur_freq");
-            sample.cpu_freq_max_mhz = frequency("scaling_max_freq");
+            Some((frequency("scaling_cur_freq")?, frequency("scaling_max_freq")))
+        });
+        if let Some((requested, most)) = frequencies {
+            sample.cpu_freq_requested_mhz = Some(requested);
+            sample.cpu_freq_max_mhz = most;
         }
-        if let Some(fan) = &sensors.fan {
-            sample.fan = hwmon::read_fan(fan, reader);
+        sample.fan = collectors.run("fan", reader, |reader| hwmon::read_fan(sensors.fan.as_ref()?, reader));
+    }
+
+    fn collect_firmware(&mut self, sample: &mut BoardSample) {
+        let roots = &self.roots;
+        let fresh = self.collectors.run("firmware", &mut self.reader, |reader| {
+            let uptime = reader.text(&roots.proc.join("uptime")).and_then(firmware::parse_uptime)?;
+            reader.forget();
+            firmware::parse(reader.text(&roots.run.join(firmware::DIRECTORY).join(firmware::FILE))?, uptime)
+        });
+        // Where a firmware sets the clock, Linux knows what it asked for and not what it got.
+        let has_firmware = self.model.as_deref().is_some_and(|model| model.starts_with("Raspberry Pi"));
+        sample.cpu_freq_mhz = if has_firmware { None } else { sample.cpu_freq_requested_mhz };
+        if let Some(fresh) = fresh {
+            sample.cpu_freq_mhz = fresh.clock_mhz.or(sample.cpu_freq_mhz);
+            sample.throttled = fresh.throttled;
+            sample.firmware = Some(fresh.firmware);
         }
-        sample.throttled = reader.text(&self.roots.run.join("fastgo/throttled")).and_then(throttle::parse);
     }
 
     fn collect_cpu_and_memory(&mut self, now: Instant, sample: &mut BoardSample) {
-        let (proc, reader) = (&self.roots.proc, &mut self.reader);
-        sample.cores_percent = reader.text(&proc.join("stat")).and_then(cores::parse).and_then(|ticks| {
-            let (before, _) = self.ticks.replace(now, ticks.clone())?;
+        let (proc, reader, collectors) = (&self.roots.proc, &mut self.reader, &mut self.collectors);
+        let last = &mut self.ticks;
+        sample.cores_percent = collectors.run("cores", reader, |reader| {
+            let ticks = reader.text(&proc.join("stat")).and_then(cores::parse)?;
+            reader.forget();
+            let (before, _) = last.replace(now, ticks.clone())?;
             cores::busy_percent(&before, &ticks)
         });
-        sample.load = reader.text(&proc.join("loadavg")).and_then(load::parse);
-        sample.psi = psi::read(proc, reader);
-        if let Some(info) = reader.text(&proc.join("meminfo")).and_then(memory::parse) {
+        sample.load = collectors.run("load", reader, |reader| reader.text(&proc.join("loadavg")).and_then(load::parse));
+        sample.psi = collectors.run("pressure", reader, |reader| psi::read(proc, reader));
+        let info =
+            collectors.run("memory", reader, |reader| reader.text(&proc.join("meminfo")).and_then(memory::parse));
+        if let Some(info) = info {
             sample.memory = memory::memory(&info);
             sample.swap = memory::swap(&info, zram::read(&self.sensors.zram, reader));
         }
     }
 
     fn collect_network(&mut self, now: Instant, sample: &mut BoardSample) {
-        let (net, reader) = (self.roots.proc.join("net"), &mut self.reader);
-        let sockstat6 = reader.text(&net.join("sockstat6")).map(str::to_owned);
-        sample.sockets = reader
-            .text(&net.join("sockstat"))
-            .and_then(|text| sockets::parse(text, sockstat6.as_deref(), self.page_size));
-        if let Some(text) = reader.text(&net.join("netstat")) {
-            sample.listen_overflows = netstat::parse(text, "TcpExt", "ListenOverflows");
-            sample.listen_drops = netstat::parse(text, "TcpExt", "ListenDrops");
+        let (net, page_size) = (self.roots.proc.join("net"), self.page_size);
+        let (reader, collectors) = (&mut self.reader, &mut self.collectors);
+        sample.sockets = collectors.run("sockets", reader, |reader| {
+            let sockstat6 = reader.text(&net.join("sockstat6")).map(str::to_owned);
+            let text = reader.text(&net.join("sockstat"))?;
+            sockets::parse(text, sockstat6.as_deref(), page_size)
+        });
+        let lost = collectors.run("listen_queues", reader, |reader| {
+            let text = reader.text(&net.join("netstat"))?;
+            Some((netstat::parse(text, "TcpExt", "ListenOverflows")?, netstat::parse(text, "TcpExt", "ListenDrops")))
+        });
+        if let Some((overflows, drops)) = lost {
+            sample.listen_overflows = Some(overflows);
+            sample.listen_drops = drops;
         }
-        sample.retransmits_per_sec = reader
-            .text(&net.join("snmp"))
-            .and_then(|text| netstat::parse(text, "Tcp", "RetransSegs"))
-            .and_then(|count| {
-                let (before, seconds) = self.retransmits.replace(now, count)?;
-                rate::per_second(before, count, seconds).map(rate::tenth)
-            });
-        sample.net = self.traffic.collect(now, &self.roots, &self.sensors.interfaces, reader);
+        let segments = &mut self.retransmits;
+        sample.retransmits_per_sec = collectors.run("retransmits", reader, |reader| {
+            let count = reader.text(&net.join("snmp")).and_then(|text| netstat::parse(text, "Tcp", "RetransSegs"))?;
+            reader.forget();
+            let (before, seconds) = segments.replace(now, count)?;
+            rate::per_second(before, count, seconds).map(rate::tenth)
+        });
+        let (traffic, roots, interfaces) = (&mut self.traffic, &self.roots, &self.sensors.interfaces);
+        sample.net = collectors.run("net", reader, |reader| traffic.collect(now, roots, interfaces, reader));
     }
 }

@@ -26,6 +26,8 @@ pub struct Net {
     pub rx_dropped: u64,
     /// Speed of the link in Mbit/s; `None` for Wi-Fi and without a cable.
     pub speed_mbps: Option<u32>,
+    /// Strength of the Wi-Fi signal in dBm: -50 is strong, -80 weak; `None` for a cable.
+    pub signal_dbm: Option<i32>,
 }
 
 /// The counters of the interface that was last looked at.
@@ -44,6 +46,7 @@ impl Traffic {
         let net = roots.proc.join("net");
         let route = reader.text(&net.join("route")).and_then(default_route);
         let devices = parse(reader.text(&net.join("dev"))?)?;
+        reader.forget();
         let after = choose(devices, route.as_deref(), physical)?;
         let speed = roots.sys.join("class/net").join(&after.name).join("speed");
         let (before, seconds) = self.0.replace(now, after.clone())?;
@@ -55,6 +58,7 @@ impl Traffic {
             tx_bytes_per_sec: per_second(before.sent_bytes, after.sent_bytes, seconds)?.round(),
             rx_dropped: after.recv_drop,
             speed_mbps: reader.value(&speed).filter(|speed| *speed > 0),
+            signal_dbm: reader.text(&net.join("wireless")).and_then(|text| signal(text, &after.name)),
             interface: after.name,
         })
     }
@@ -85,6 +89,14 @@ fn default_route(text: &str) -> Option<String> {
         .filter(|route| route.destination.is_unspecified() && route.mask.is_unspecified() && route.flags & UP != 0)
         .min_by_key(|route| route.metrics)
         .map(|route| route.iface)
+}
+
+/// The signal of one interface in `/proc/net/wireless`: after its name come a status, the quality, then the level.
+fn signal(text: &str, interface: &str) -> Option<i32> {
+    let line = text.lines().find_map(|line| line.trim_start().strip_prefix(interface)?.strip_prefix(':'))?;
+    let level: f64 = line.split_ascii_whitespace().nth(2)?.trim_end_matches('.').parse().ok()?;
+    // 0 and -256 stand for unknown.
+    (-255.0..0.0).contains(&level).then_some(level as i32)
 }
 
 /// The default route's interface or, without one, the physical interface that has received the most.
@@ -123,6 +135,21 @@ mod tests {
         assert_eq!(name(None, &["eth0", "wlan0"]).as_deref(), Some("eth0"));
         assert_eq!(name(Some("gone0"), &["wlan0"]).as_deref(), Some("wlan0"));
         assert_eq!(name(None, &[]), None);
+    }
+
+    #[test]
+    fn reads_the_signal_of_one_interface() {
+        let text = "\
+Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE
+ face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22
+ wlan0: 0000   58.  -52.  -256        0      0      0      1      0        0
+wlan10: 0000   58.    0.  -256        0      0      0      1      0        0
+";
+        assert_eq!(signal(text, "wlan0"), Some(-52));
+        for none in ["wlan10", "wlan1", "eth0"] {
+            assert_eq!(signal(text, none), None, "{none}");
+        }
+        assert_eq!(signal(" wlan0: 0000", "wlan0"), None);
     }
 
     #[test]

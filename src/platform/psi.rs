@@ -9,6 +9,10 @@ use super::source::Reader;
 
 /// Percent of the last ten seconds (`Documentation/accounting/psi.rst`): `some` task waited, or the `full` set of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "the fields are the names in /metrics, with the kernel's name of the average"
+)]
 pub struct Psi {
     /// Some task waited for a core.
     pub cpu_some_avg10: f32,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Readings closer together than one tick of the kernel's 100 Hz counters tell nothing about a rate.
+/// Readings closer together than one tick of the kernel's 100 Hz counters say nothing about a rate.
 const SHORTEST: Duration = Duration::from_millis(10);
 
 /// The last reading of a set of counters.
@@ -32,7 +32,7 @@ pub(super) fn per_second(before: u64, after: u64, seconds: f64) -> Option<f64> {
     Some(after.checked_sub(before)? as f64 / seconds)
 }
 
-/// Rounded to a tenth, which is as exact as anybody reads these values and short in JSON.
+/// Rounded to a tenth, which is exact enough for these values and short in JSON.
 pub(super) fn tenth(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }

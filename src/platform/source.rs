@@ -5,6 +5,7 @@ use std::{
     env,
     ffi::OsString,
     fs::{self, File},
+    io,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     str::FromStr,
@@ -50,18 +51,23 @@ impl Roots {
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     buffer: Vec<u8>,
-    /// Files of procfs, which write themselves anew whenever they are read from the start: kept open, `netstat` costs
+    /// Files of procfs, which the kernel writes again whenever they are read from the start: kept open, `netstat` costs
     /// less than half. All others are opened each time, so that a driver's reload or a file's replacement is seen.
     kept: HashMap<PathBuf, File>,
+    /// Whether a file was there since [`Reader::forget`], readable or not.
+    found: bool,
 }
 
 impl Reader {
     /// The whole file; `None` when it is missing, unreadable, not UTF-8 or [`MAX_BYTES`] or longer.
     pub(super) fn text(&mut self, path: &Path) -> Option<&str> {
         let length = if let Some(file) = self.kept.get(path) {
+            self.found = true;
             fill(&mut self.buffer, file)
         } else {
-            let file = File::open(path).ok()?;
+            let opened = File::open(path);
+            self.found |= !opened.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            let file = opened.ok()?;
             let length = fill(&mut self.buffer, &file);
             if fstatfs(&file).is_ok_and(|system| system.f_type == PROC_SUPER_MAGIC) {
                 self.kept.insert(path.to_owned(), file);
@@ -72,6 +78,16 @@ impl Reader {
             self.kept.remove(path);
         }
         std::str::from_utf8(&self.buffer[..length?]).ok()
+    }
+
+    /// What was read so far is understood: if it gives no value, that is no fault.
+    pub(super) fn forget(&mut self) {
+        self.found = false;
+    }
+
+    /// Whether a file was there since [`Self::forget`], so that a missing value is a fault.
+    pub(super) fn has_unexplained(&self) -> bool {
+        self.found
     }
 
     /// The file's only word as a `T`.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::source::{Reader, entries};
 
-/// The thermal zone that speaks for the CPU.
+/// The thermal zone of the CPU.
 ///
 /// Chosen by its `type`: a Raspberry Pi's is `cpu-thermal`, a PC's `x86_pkg_temp`. Other machines' zones count only
 /// when their type begins with `cpu` or `soc`; a battery's or a radio's temperature would mislead.

@@ -1,6 +1,6 @@
-//! The firmware's throttle bits, as a root-owned timer leaves them in `/run/fastgo/throttled`.
+//! The firmware's throttle bits, among the readings that fastgo-firmware.service writes.
 //!
-//! The service itself does not ask the firmware: `/dev/vcio` gives whoever may open it as much power as root.
+//! The service itself does not ask the firmware: a process that may open `/dev/vcio` has the power of root.
 
 use serde::Serialize;
 

@@ -19,8 +19,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+use crate::http::authority::{is_address, split};
 use crate::http::{Envelope, Response};
-use sampler::Trouble;
+use sampler::Failure;
 
 /// Longest request head, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
@@ -52,7 +53,7 @@ pub fn spawn(address: SocketAddr, tasks: Tasks) -> anyhow::Result<SocketAddr> {
                 continue;
             };
             let tasks = Arc::clone(&tasks);
-            // Neither a client that goes nor a thread that cannot be had is this server's trouble.
+            // Best effort: disconnects and thread-spawn failures are ignored.
             let _ = thread::Builder::new().name("pprof".to_owned()).spawn(move || serve(stream, &tasks));
         }
     })?;
@@ -65,7 +66,10 @@ fn serve(mut stream: TcpStream, tasks: &Tasks) -> io::Result<()> {
     stream.set_write_timeout(Some(PATIENCE))?;
     let request = read_request(&mut stream)?;
     let (response, head_only) = match &request {
-        Some((method, target)) if method == "GET" || method == "HEAD" => {
+        Some(asked) if !asked.is_direct => {
+            (Response::error(421, "profiles are served as localhost or by address alone"), asked.method == "HEAD")
+        }
+        Some(Asked { method, target, .. }) if method == "GET" || method == "HEAD" => {
             (answer(method, target, &stream, tasks), method == "HEAD")
         }
         Some(_) => (Response::error(405, "only GET and HEAD").with("allow", "GET, HEAD"), false),
@@ -76,8 +80,17 @@ fn serve(mut stream: TcpStream, tasks: &Tasks) -> io::Result<()> {
     stream.write_all(&out)
 }
 
-/// Method and target of the request; `None` when it is not HTTP/1.x or too long.
-fn read_request(stream: &mut TcpStream) -> io::Result<Option<(String, String)>> {
+/// What of a request matters here.
+struct Asked {
+    method: String,
+    target: String,
+    /// `Host` is `localhost` or an address: with any other name a page in a browser may ask, whose owner has that name lead
+    /// here (DNS rebinding).
+    is_direct: bool,
+}
+
+/// `None` when it is not HTTP/1.x or too long.
+fn read_request(stream: &mut TcpStream) -> io::Result<Option<Asked>> {
     let mut head = Vec::new();
     let mut piece = [0; 1024];
     loop {
@@ -87,12 +100,24 @@ fn read_request(stream: &mut TcpStream) -> io::Result<Option<(String, String)>> 
         let mut request = httparse::Request::new(&mut headers);
         match request.parse(&head) {
             Ok(httparse::Status::Complete(_)) => {
-                return Ok(request.method.zip(request.path).map(|(method, target)| (method.into(), target.into())));
+                let is_direct =
+                    request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("host")).all(is_direct);
+                let asked = request.method.zip(request.path);
+                return Ok(asked.map(|(method, target)| Asked {
+                    method: method.into(),
+                    target: target.into(),
+                    is_direct,
+                }));
             }
             Ok(httparse::Status::Partial) if length > 0 && head.len() < MAX_HEAD => {}
             _ => return Ok(None),
         }
     }
+}
+
+fn is_direct(host: &httparse::Header<'_>) -> bool {
+    let host = std::str::from_utf8(host.value).ok().and_then(|host| split(host, 80));
+    host.is_some_and(|(name, _)| name.eq_ignore_ascii_case("localhost") || is_address(name))
 }
 
 fn answer(method: &str, target: &str, stream: &TcpStream, tasks: &Tasks) -> Response {
@@ -124,12 +149,12 @@ fn take_profile(seconds: u64, stream: &TcpStream) -> Response {
                 .with("content-disposition", "attachment; filename=\"profile.pb.gz\""),
             Err(error) => Response::error(500, &format!("cannot write the profile: {error}")),
         },
-        Err(Trouble::Busy) => Response::error(409, "another profile is being taken").with("retry-after", "5"),
-        Err(Trouble::System(errno)) => Response::error(500, &format!("cannot sample: {errno}")),
+        Err(Failure::Busy) => Response::error(409, "another profile is being taken").with("retry-after", "5"),
+        Err(Failure::System(errno)) => Response::error(500, &format!("cannot sample: {errno}")),
     }
 }
 
-/// Whether the client has closed, so that nobody waits for the answer.
+/// Whether the client has closed, so that the profile is no longer needed.
 fn is_gone(stream: &TcpStream) -> bool {
     if stream.set_nonblocking(true).is_err() {
         return true;

@@ -145,7 +145,7 @@ impl Mapping {
     }
 }
 
-/// Of this process, its own binary first, as the format wants it.
+/// Of this process, its own binary first, as the format requires.
 fn executable_mappings() -> Vec<Mapping> {
     let Ok(maps) = Process::myself().and_then(|process| process.maps()) else {
         return Vec::new();

@@ -76,18 +76,18 @@ impl Samples {
 
 /// Why there is no profile.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum Failure {
     /// Another is being taken.
     Busy,
     System(Errno),
 }
 
 /// Samples for `duration`, or until `cancelled`, which is asked twenty times a second.
-pub(super) fn sample(duration: Duration, cancelled: impl Fn() -> bool) -> Result<Samples, Trouble> {
+pub(super) fn sample(duration: Duration, cancelled: impl Fn() -> bool) -> Result<Samples, Failure> {
     if RUNNING.swap(true, Ordering::Acquire) {
-        return Err(Trouble::Busy);
+        return Err(Failure::Busy);
     }
-    let outcome = run(duration, cancelled).map_err(Trouble::System);
+    let outcome = run(duration, cancelled).map_err(Failure::System);
     RUNNING.store(false, Ordering::Release);
     outcome
 }
@@ -200,7 +200,7 @@ fn walk(interrupted_at: usize, frames: &[AtomicUsize]) -> usize {
             depth < frames.len()
         });
     }
-    // A stack that cannot be walked has its innermost frame all the same.
+    // A stack that cannot be walked still has its innermost frame.
     depth.max(1)
 }
 

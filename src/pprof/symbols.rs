@@ -1,7 +1,7 @@
 //! Names for addresses, from the symbol table of a binary or a shared library.
 //!
 //! Only the table is read, and only the names that are wanted: debug information, whose decompression takes tens of
-//! megabytes, is left alone. Inlined functions are therefore part of the function they were inlined into.
+//! megabytes, is not read. Inlined functions are therefore part of the function they were inlined into.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;

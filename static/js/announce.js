@@ -1,4 +1,4 @@
-// Tells screen readers what changed, calmly: one polite sentence at a time, at most one every five seconds.
+// Reports changes to screen readers, calmly: one polite sentence at a time, at most one every five seconds.
 
 import { h } from "./dom.js";
 
@@ -16,7 +16,7 @@ export class Announcer {
     if (!this.#waiting.includes(text)) this.#waiting.push(text);
   }
 
-  /** Speaks what has gathered when it is time. */
+  /** Announces what has gathered when it is time. */
   tick(now) {
     if (!this.#waiting.length || now - this.#saidAt < PAUSE) return;
     this.element.textContent = this.#waiting.join(". ");

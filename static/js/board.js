@@ -1,7 +1,8 @@
-// The board's vital signs. What a board does not tell is named once at the end, never shown as 0.
+// The board: three lamps, and every sensor folded below them. What a board cannot measure is named once at the end, never shown as 0.
 
 import { h, mark, put, show } from "./dom.js";
-import { celsius, count, load, mebibytes, significant, traffic } from "./format.js";
+import { celsius, clock, count, load, mebibytes, significant, traffic } from "./format.js";
+import { Lamps } from "./lamps.js";
 
 const WORDS = {
   under_voltage: "under-voltage",
@@ -17,7 +18,7 @@ const some = (value) => value !== null && value !== undefined;
 // Each group reads its part of `pi`, null when the board has none, and gives rows [label, text, bar, level of the text];
 // rows without a text are left out.
 
-/** A bar: `share` (0 to 1), `limit` (share where trouble begins), `level` (`warn`, `bad` or none). */
+/** A bar: `share` (0 to 1), `limit` (share from which it is a problem), `level` (`warn`, `bad` or none). */
 const bar = (share, level = null, limit = null) => ({ share: Math.min(1, Math.max(0, share)), level, limit });
 
 const GROUPS = [
@@ -44,11 +45,11 @@ const GROUPS = [
   {
     title: "Pressure", of: (pi) => pi.psi, hint: "add psi=1 to the kernel command line",
     rows: (psi) => [
-      ["Waiting for CPU", load(psi.cpu_some_avg10)],
-      ["Waiting for memory", load(psi.memory_some_avg10)],
-      ["All waiting for memory", load(psi.memory_full_avg10)],
-      ["Waiting for disk", load(psi.io_some_avg10)],
-      ["All waiting for disk", load(psi.io_full_avg10)],
+      ["CPU stalls (some tasks)", load(psi.cpu_some_avg10)],
+      ["Memory stalls (some tasks)", load(psi.memory_some_avg10)],
+      ["Memory stalls (all tasks)", load(psi.memory_full_avg10)],
+      ["Disk stalls (some tasks)", load(psi.io_some_avg10)],
+      ["Disk stalls (all tasks)", load(psi.io_full_avg10)],
     ],
   },
   { title: "Sockets", of: (pi) => pi.sockets, rows: sockets },
@@ -67,7 +68,7 @@ const GROUPS = [
       ["Device", `${disk.device}, ${load(disk.busy_percent)} busy`],
       ["Read", perSecond(disk.read_bytes_per_sec)],
       ["Written", perSecond(disk.write_bytes_per_sec)],
-      ["Written in its life", some(disk.lifetime_written_gb) ? `${significant(disk.lifetime_written_gb)} GB` : null],
+      ["Total written", some(disk.lifetime_written_gb) ? `${significant(disk.lifetime_written_gb)} GB` : null],
     ],
   },
 ];
@@ -102,11 +103,11 @@ function memory(ram, { swap }) {
 function sockets(s, pi) {
   return [
     ["TCP in use", count(s.tcp_in_use)],
-    ["Waiting to close", count(s.tcp_time_wait)],
-    ["Orphaned", count(s.tcp_orphan)],
+    ["TIME_WAIT sockets", count(s.tcp_time_wait)],
+    ["Orphaned sockets", count(s.tcp_orphan)],
     ["TCP buffers", mebibytes(s.tcp_mem_mb)],
-    ["Listen queue overflows", some(pi.listen_overflows) ? count(pi.listen_overflows) : null],
-    ["Listen drops", some(pi.listen_drops) ? count(pi.listen_drops) : null],
+    ["Listen overflows since boot", some(pi.listen_overflows) ? count(pi.listen_overflows) : null],
+    ["Listen drops since boot", some(pi.listen_drops) ? count(pi.listen_drops) : null],
     ["Retransmits", some(pi.retransmits_per_sec) ? `${significant(pi.retransmits_per_sec)}/s` : null],
   ];
 }
@@ -114,6 +115,8 @@ function sockets(s, pi) {
 export class Board {
   constructor() {
     this.title = h("h2", { id: "board-title" }, "Board");
+    this.asOf = h("span", { class: "unit as-of" });
+    this.lamps = new Lamps();
     this.cores = h("div", { class: "cores", role: "img" });
     this.groups = GROUPS.map((group) => {
       const list = h("dl", { class: "rows" });
@@ -123,12 +126,18 @@ export class Board {
     });
     this.missing = h("p", { class: "missing" });
     this.element = h("section", { class: "card board", "aria-labelledby": "board-title" },
-      h("header", {}, this.title), h("div", { class: "board-groups" }, ...this.groups.map((g) => g.element)), this.missing);
+      h("header", {}, this.title, this.asOf), this.lamps.element,
+      h("details", {}, h("summary", {}, "All sensors"),
+        h("div", { class: "board-groups" }, ...this.groups.map((g) => g.element)), this.missing));
   }
 
-  draw(sample) {
+  /** `asOf` (ms) is set when the sample is not of now: the engine that sent it no longer answers. */
+  draw(sample, asOf = null) {
     const pi = sample?.pi ?? {};
     put(this.title, pi.model ?? "Board");
+    put(this.asOf, asOf === null ? "" : `as of ${clock(asOf)}`);
+    mark(this.element, "data-stale", asOf === null ? null : "yes");
+    this.lamps.draw(pi);
     const missing = [];
     for (const group of this.groups) {
       const part = group.of(pi);
@@ -138,7 +147,7 @@ export class Board {
     }
     this.drawCores(pi.cores_percent ?? []);
     show(this.missing, Boolean(sample) && missing.length > 0);
-    put(this.missing, `Not available here: ${missing.join(", ")}.`);
+    put(this.missing, `No sensor for: ${missing.join(", ")}.`);
   }
 
   rows(group, rows) {

@@ -1,50 +1,58 @@
-// The compare pages: two or three engines side by side, on one scale, with who is ahead.
+// The compare pages: two or three engines side by side, on one scale, and how they compare.
 
-import { Ahead } from "./ahead.js";
-import { boardAlerts, connectionAlert, engineAlerts } from "./alerts.js";
+import { LATENCY, NO_FAILURES, NO_REQUESTS } from "./about.js";
+import { calmText, engineAlerts } from "./alerts.js";
 import { Board } from "./board.js";
+import { boardAlerts } from "./boardalerts.js";
 import { Chart } from "./chart.js";
+import { Comparison } from "./comparison.js";
 import { h, mark, put } from "./dom.js";
 import { EngineCard } from "./enginecard.js";
-import { compact, count, bytes, latency, load, mebibytes, micros, rate, work } from "./format.js";
+import { EventList } from "./eventlist.js";
+import { compact, count, latency, load, mebibytes, micros, rate } from "./format.js";
 import { Notices } from "./notices.js";
 import { Page } from "./page.js";
+import { TYPES } from "./peers.js";
+import { StartLoad, hasRequests, showLoaded } from "./startload.js";
+import { StorePanel, storeAlerts } from "./storepanel.js";
+import { titleOf } from "./where.js";
+import { describeWork, workAmount } from "./workload.js";
 
-const WANTED = location.pathname.startsWith("/compare3") ? ["worker-pool", "may", "hyper"] : ["worker-pool", "may"];
+const WANTED = location.pathname.startsWith("/compare3") ? TYPES : TYPES.slice(0, 2);
+
+/** The comparison of more engines than this takes the page's whole width. */
+const ROOM = 3;
 
 const CHARTS = [
-  { id: "throughput", key: "requests_per_sec", title: "Throughput", unit: "requests per second", show: rate, tick: compact, floor: 10 },
-  { id: "p50", key: "p50", title: "Latency p50", unit: "ms", show: latency, tick: compact, floor: 1, canLog: true },
-  { id: "p99", key: "p99", title: "Latency p99", unit: "ms", show: latency, tick: compact, floor: 1, canLog: true },
-  { id: "connections", key: "active", title: "Connections", unit: "open", show: count, tick: compact, floor: 10, whole: true },
-  { id: "cpu", key: "cpu", title: "CPU", unit: "100% = one core", show: load, tick: compact, floor: 100 },
-  { id: "cpu_per_request", key: "cpu_micros_per_request", title: "CPU per request", unit: "µs", show: micros, tick: compact, floor: 10 },
+  { id: "throughput", key: "successes_per_sec", title: "Successful requests", unit: "per second", show: rate, tick: compact, floor: 10, none: NO_REQUESTS },
+  { id: "failures", key: "errors_per_sec", title: "Failed requests", unit: "per second", show: rate, tick: compact, floor: 1, none: NO_FAILURES },
+  { id: "p50", key: "p50", title: "Latency p50", unit: "ms, inside the server", show: latency, tick: compact, floor: 1, canLog: true, none: NO_REQUESTS, about: LATENCY },
+  { id: "p99", key: "p99", title: "Latency p99", unit: "ms, inside the server", show: latency, tick: compact, floor: 1, canLog: true, none: NO_REQUESTS, about: LATENCY },
+  { id: "connections", key: "clients", title: "Connections", unit: "open, without dashboards", show: count, tick: compact, floor: 10, whole: true, none: "No connections in this window" },
+  { id: "cpu_per_request", key: "cpu_micros_per_request", title: "CPU per request", unit: "µs", show: micros, tick: compact, floor: 10, canLog: true, none: NO_REQUESTS },
+  { id: "cpu", key: "cpu", title: "CPU", unit: "100% = one core", show: load, tick: compact, floor: 10 },
   { id: "memory", key: "memory_mb", title: "Memory", unit: "MiB resident", show: mebibytes, tick: compact, floor: 10 },
-  { id: "per_connection", key: "bytes_per_connection", title: "Memory per connection", unit: "bytes each", show: bytes, tick: compact, floor: 1024 },
 ];
 
 function makeChart({ key, ...spec }, page) {
   const series = page.fleet.engines.map((engine) => ({
-    key, label: () => engine.name, store: () => engine.shown.store, slot: () => engine.slot,
+    key, label: () => engine.name, toggle: () => engine.name, store: () => engine.shown.store, slot: () => engine.slot,
   }));
-  return new Chart({ ...spec, series }, page);
+  return new Chart({ ...spec, series, bands: (start, end) => page.bands(start, end) }, page);
 }
 
 /** One sentence on what the engines do for each request, a warning when it is not the same. */
 function workNote(engines) {
-  const heard = engines.filter((e) => e.shown.sample);
-  if (!heard.length) return { text: "Waiting for the first sample", different: false };
-  const groups = new Map();
-  for (const engine of heard) {
-    const does = engine.shown.sample.work;
-    groups.set(does, [...(groups.get(does) ?? []), engine.name]);
+  const reporting = engines.filter((e) => e.shown.sample);
+  if (!reporting.length) return { text: "Waiting for the first sample", different: false };
+  const kinds = [...new Set(reporting.map((engine) => engine.shown.sample.work))];
+  if (kinds.length === 1) {
+    const [kind] = kinds;
+    if (reporting.length === 1) return { text: `${reporting[0].name}, ${describeWork(kind)} for each request.`, different: false };
+    return { text: `All engines simulate the same work: ${workAmount(kind)} for each request.`, different: false };
   }
-  if (groups.size === 1) {
-    const [[does]] = groups;
-    return { text: heard.length > 1 ? `Same work: each engine ${work(does)} per request.` : `${heard[0].name} ${work(does)} per request.`, different: false };
-  }
-  const parts = [...groups].map(([does, names]) => `${names.join(" and ")} ${work(does, names.length > 1)}`);
-  return { text: `Different work per request: ${parts.join("; ")}. Throughput, latency and CPU are compared only where the work is the same.`, different: true };
+  const amounts = kinds.map(workAmount).join(", ");
+  return { text: `The engines simulate different work (${amounts}), so speed cannot be compared. Set the same WORK for all.`, different: true };
 }
 
 function build(page) {
@@ -52,8 +60,10 @@ function build(page) {
   const notices = new Notices(page.announcer);
   const cards = engines.map((engine) => new EngineCard(engine));
   const note = h("p", { class: "work-note" }, " ");
-  const ahead = new Ahead(engines);
+  const comparison = new Comparison(engines, new StartLoad(page.announcer));
+  const registrations = new StorePanel(engines);
   const board = new Board();
+  const events = new EventList();
   const charts = CHARTS.map((spec) => makeChart(spec, page));
 
   function draw() {
@@ -63,13 +73,17 @@ function build(page) {
     const { text, different } = workNote(engines);
     put(note, text);
     mark(note, "data-different", different ? "yes" : null);
-    ahead.draw(start, end, page.view.window);
-    const live = engines.find((e) => e.state === "live" && e.latest) ?? engines.find((e) => e.latest);
-    board.draw(live?.shown.sample);
+    const busy = hasRequests(engines, page.view);
+    comparison.draw(page.view, busy);
+    showLoaded(charts, busy);
+    const live = engines.filter((e) => e.state === "live" && e.latest);
+    const source = live[0] ?? engines.find((e) => e.latest);
+    registrations.draw();
+    board.draw(source?.shown.sample, source && !live.length ? source.lastSampleAt : null);
+    events.draw(page.fleet.incidents.list, Math.min(...engines.map((e) => e.store.firstTime)), Date.now());
     mark(page.main, "data-state", engines.map((e) => e.state).join());
-    notices.draw([...page.alerts(), ...alerts(engines)], live ? "All is well" : "Waiting for the first sample");
-    const down = engines.filter((e) => e.state === "down");
-    document.title = `${down.length ? `${down.length} down: ` : ""}${engines.map((e) => e.name).join(", ")} · fastgo`;
+    notices.draw([...page.alerts(), ...alerts(engines)], calmText(live));
+    document.title = titleOf(engines);
   }
 
   return {
@@ -80,22 +94,20 @@ function build(page) {
       notices.element,
       h("section", { class: "engines", "aria-label": "Engines now", "data-count": engines.length }, ...cards.map((c) => c.element)),
       note,
-      h("div", { class: "layout versus" }, ahead.element, h("div", { class: "charts" }, ...charts.map((c) => c.element)), board.element),
+      h("div", { class: engines.length > ROOM ? "layout versus many" : "layout versus" }, h("div", { class: "side" }, comparison.element, registrations.element, board.element, events.element), h("div", { class: "charts" }, ...charts.map((c) => c.element))),
     ],
   };
 }
 
-/** Each engine's own alerts under its name; a board's once for all engines on its host. */
+/** Each live engine's own alerts under its name; a board's once for all engines on its host. */
 function alerts(engines) {
   const found = [];
   const boards = new Set();
   const hosts = new Set(engines.map((e) => e.host));
   for (const engine of engines) {
-    const add = (alert, prefix) => found.push({ ...alert, id: `${prefix}/${alert.id}`, text: prefix && !alert.text.startsWith(engine.name) ? `${prefix}: ${alert.text}` : alert.text });
-    const broken = connectionAlert(engine.name, engine.state);
-    if (broken) add(broken, engine.name);
-    if (!engine.latest || engine.state === "down") continue;
-    for (const alert of engineAlerts(engine.latest, engine.store)) add(alert, engine.name);
+    const add = (alert, prefix) => found.push({ ...alert, id: `${prefix}/${alert.id}`, text: prefix ? `${prefix}: ${alert.text}` : alert.text });
+    if (!engine.latest || engine.state !== "live") continue;
+    for (const alert of [...engineAlerts(engine.latest, engine.store), ...storeAlerts(engine.latest)]) add(alert, engine.name);
     if (boards.has(engine.host)) continue;
     boards.add(engine.host);
     for (const alert of boardAlerts(engine.latest, engine.store)) add(alert, hosts.size > 1 ? engine.host : "");

@@ -1,24 +1,29 @@
-// The engines on the page: their streams, stores, looks and what each said last. One stream per engine.
+// The engines on the page: their streams, stores, looks, what each sent last, and what happened to them. One stream per engine.
 
 import { Clock } from "./clock.js";
+import { Incidents } from "./incidents.js";
 import { slotsFor } from "./looks.js";
+import { Past } from "./past.js";
+import { isSilent } from "./reach.js";
+import { Siblings } from "./siblings.js";
 import { Store } from "./store.js";
 import { Stream } from "./stream.js";
 
 class Engine {
   /** The latest sample, and what is shown: the same, or as it was when the page was paused. */
   latest = null;
-  shown = { store: null, sample: null };
+  frozen = null;
   store = new Store();
   state = "connecting";
   /** Browser time of the latest sample, null before the first. */
-  heardAt = null;
+  lastSampleAt = null;
   clock = new Clock();
+  past = new Past(this);
+  siblings = new Siblings(this);
 
   constructor(origin, type) {
     this.origin = origin;
     this.type = type;
-    this.shown.store = this.store;
   }
 
   /** What to call it before and after it has said what it is. */
@@ -29,10 +34,16 @@ class Engine {
   get host() {
     return new URL(this.origin).hostname;
   }
+
+  /** `{ store, sample }` as the page shows them. */
+  get shown() {
+    return this.frozen ?? { store: this.past.store ?? this.store, sample: this.latest };
+  }
 }
 
 export class Fleet {
   engines = [];
+  incidents = new Incidents();
   #hidden = false;
 
   /** `changed()` is called after anything arrived or a state changed. */
@@ -48,42 +59,53 @@ export class Fleet {
       engine.stream = new Stream(`${engine.origin}/sse/metrics`, {
         history: (samples) => this.history(engine, samples),
         sample: (sample) => this.sample(engine, sample),
-        state: (state) => {
-          engine.state = state;
-          this.changed();
-        },
+        state: (state) => this.connection(engine, state),
       });
       if (!this.#hidden) engine.stream.start();
     }
+  }
+
+  connection(engine, state) {
+    engine.state = state;
+    this.incidents.connection(engine, Date.now());
+    this.changed();
   }
 
   history(engine, samples) {
     const newest = samples.at(-1);
     if (!newest) return;
     engine.clock.start(Date.now(), newest.time_unix_ms);
-    engine.store.load(samples, engine.clock.shift);
-    this.hear(engine, newest);
+    const { shift } = engine.clock;
+    // Whether it reaches back to what is here already: else samples are missing that the engine may well have taken.
+    let joins = samples[0].time_unix_ms + shift <= engine.store.lastTime;
+    engine.store.load(samples, shift, (sample) => {
+      this.take(engine, sample, joins);
+      joins = true;
+    });
+    this.changed();
   }
 
   sample(engine, sample) {
     const now = Date.now();
-    if (engine.heardAt === null) engine.clock.start(now, sample.time_unix_ms);
+    if (engine.lastSampleAt === null) engine.clock.start(now, sample.time_unix_ms);
     const time = sample.time_unix_ms + engine.clock.observe(now, sample.time_unix_ms);
-    if (engine.store.push(sample, time)) this.hear(engine, sample);
-  }
-
-  hear(engine, sample) {
-    const known = engine.latest?.server_type;
-    engine.latest = sample;
-    engine.heardAt = engine.store.lastTime;
-    if (engine.shown.store === engine.store) engine.shown.sample = sample;
-    if (sample.server_type !== known) this.dress();
+    if (!engine.store.push(sample, time)) return;
+    this.take(engine, sample, true);
+    engine.past.push(sample, time);
     this.changed();
   }
 
-  /** Whether each engine has been heard, or is known not to answer. */
+  take(engine, sample, joins) {
+    this.incidents.observe(engine, sample, joins, Date.now());
+    const known = engine.latest?.server_type;
+    engine.latest = sample;
+    engine.lastSampleAt = engine.store.lastTime;
+    if (sample.server_type !== known) this.dress();
+  }
+
+  /** Whether each engine has sent a sample, or is known not to answer. */
   get settled() {
-    return this.engines.every((engine) => engine.latest || engine.state === "down");
+    return this.engines.every((engine) => engine.latest || engine.state === "down" || engine.state === "full");
   }
 
   /** Gives each engine its look, and its host's name too where two of a kind are shown. */
@@ -100,9 +122,8 @@ export class Fleet {
   /** Freezes what is shown, or lets it follow again. */
   pause(paused) {
     for (const engine of this.engines) {
-      engine.shown = paused
-        ? { store: engine.store.snapshot(), sample: engine.latest }
-        : { store: engine.store, sample: engine.latest };
+      const { store, sample } = engine.shown;
+      engine.frozen = paused ? { store: store.snapshot(), sample } : null;
     }
   }
 
@@ -115,7 +136,17 @@ export class Fleet {
     }
   }
 
-  tick() {
-    for (const engine of this.engines) engine.stream.tick();
+  /** `window`: the name of the window shown, whose older part the engines' histories may have. */
+  tick(window) {
+    if (this.#hidden) return;
+    for (const engine of this.engines) {
+      engine.stream.tick();
+      engine.past.want(window, (starts) => {
+        for (const time of starts) this.incidents.restarted(engine, time);
+        this.changed();
+      });
+      // Where an engine is shown alone, the others on its host show whether its silence is the network's.
+      if (this.engines.length === 1) engine.siblings.ask(isSilent(engine), () => this.changed());
+    }
   }
 }

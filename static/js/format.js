@@ -83,12 +83,12 @@ export function mebibytes(value) {
   return value >= 10_240 ? `${significant(value / 1024)} GiB` : `${significant(value)} MiB`;
 }
 
-/** `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`. */
+/** `12 s`, `3 min 20 s`, `3 min`, `2 h 5 min`, `4 d 3 h`. */
 export function duration(seconds) {
   if (!known(seconds)) return NONE;
   const s = Math.max(0, Math.floor(seconds));
   if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min${s % 60 ? ` ${s % 60} s` : ""}`;
   if (s < 86_400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
   return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
 }
@@ -118,13 +118,11 @@ export function compact(value) {
   return trim(value);
 }
 
-/** A `work` setting in words, to follow an engine's name, or several: `sleep:10ms` → `waits 10 ms`, `wait 10 ms`. */
-export function work(value, several = false) {
-  const verb = several ? "do" : "does";
-  if (value === "none") return `${verb} no work`;
-  const [kind, amount = ""] = String(value ?? "").split(":");
-  const spaced = amount.replace(/(\d)([a-zµ])/gi, "$1 $2");
-  if (kind === "sleep") return `${several ? "wait" : "waits"} ${spaced}`;
-  if (kind === "cpu") return `${several ? "hash" : "hashes"} for ${spaced}`;
-  return value ? `${verb} ${value}` : `${verb} unknown work`;
+/** Bytes to two digits, for what is known no better: `≈ 470 B`, `≈ 1.2 KiB`. */
+export function roughBytes(value) {
+  if (!known(value)) return NONE;
+  if (value === 0) return "0 B";
+  const step = 10 ** (Math.floor(Math.log10(value)) - 1);
+  const rough = Math.round(value / step) * step;
+  return rough < 1024 ? `≈ ${fixed(rough, 0)} B` : `≈ ${Number((value / 1024).toPrecision(2))} KiB`;
 }

@@ -1,87 +1,74 @@
-// The bar on top of each page: where one is, the window, pause, export and theme.
+// The bar on top of the live pages: which board this is, the window, pause, export and theme.
 
-import { h, mark, put, svg } from "./dom.js";
-import { nextTheme, setTheme, theme } from "./palette.js";
+import { h, mark, put, show, svg } from "./dom.js";
+import { clock } from "./format.js";
+import { ThemeButton, brand, icon, navigation, pageLinks } from "./masthead.js";
+import { Menu } from "./menu.js";
 import { WINDOWS } from "./view.js";
+import { Where } from "./where.js";
 
-const PAGES = [
-  ["/dashboard", "Dashboard"],
-  ["/compare", "Compare two"],
-  ["/compare3", "Compare three"],
-];
-const WINDOW_NAMES = { "1m": "1 min", "5m": "5 min", "15m": "15 min" };
-const THEME_NAMES = { auto: "as the system", light: "light", dark: "dark" };
-const THEME_ICONS = {
-  auto: "M8 1.5a6.5 6.5 0 1 0 0 13zM8 1.5a6.5 6.5 0 0 1 0 13",
-  light: "M8 5a3 3 0 1 0 0 6a3 3 0 1 0 0-6M8 .8v2M8 13.2v2M.8 8h2M13.2 8h2M2.9 2.9l1.4 1.4M11.7 11.7l1.4 1.4M2.9 13.1l1.4-1.4M11.7 4.3l1.4-1.4",
-  dark: "M13.6 9.8A6 6 0 0 1 6.2 2.4a6 6 0 1 0 7.4 7.4z",
-};
+const WINDOW_NAMES = { "1m": "1 min", "5m": "5 min", "15m": "15 min", "1h": "1 h", "24h": "24 h" };
+const WALL_ICON = "M1.5 2.5h13v8.5h-13zM5.5 13.5h5";
+const EXPORT_ICON = "M8 1.5v8.5M4.8 7L8 10.2L11.2 7M2 11v3h12v-3";
 
 export class Header {
-  /** `on` has `view()` (the view was changed), `pause()`, `save(format)` and `themed()`. */
+  /** `on` has `view()` (the view was changed), `pause()`, `wall()`, `save(format)`, `themed()` and `help()`. */
   constructor(view, on) {
     this.view = view;
     this.on = on;
-    this.links = PAGES.map(([path, name]) => {
-      const here = location.pathname.replace(/\/$/, "") === path;
-      return { path, element: h("a", { href: path, "aria-current": here ? "page" : null }, name) };
-    });
+    this.links = pageLinks();
+    this.where = new Where();
     this.pauseLabel = h("span", { class: "pause-label" }, "Pause");
     this.pauseIcon = svg("path", {});
-    this.pauseButton = h("button", { type: "button", class: "button pause", "aria-pressed": "false", onclick: () => on.pause() },
-      svg("svg", { viewBox: "0 0 16 16", width: "12", height: "12", "aria-hidden": "true", class: "glyph" }, this.pauseIcon), this.pauseLabel);
-    this.themeIcon = svg("path", {});
-    this.themeButton = h("button", { type: "button", class: "button icon theme", onclick: () => this.turn() },
-      svg("svg", { viewBox: "0 0 16 16", width: "16", height: "16", "aria-hidden": "true", class: "outline" }, this.themeIcon));
+    this.pauseButton = h("button", { type: "button", class: "button pause", "aria-pressed": "false", title: "Pause or resume the display (p)", onclick: () => on.pause() },
+      icon("glyph", this.pauseIcon), this.pauseLabel);
+    this.zoomButton = h("button", { type: "button", class: "button zoom", hidden: true, title: "Leave the zoom (z)", onclick: () => this.unzoom() });
+    this.theme = new ThemeButton(() => on.themed(), "wide-only");
+    this.wallButton = h("button", { type: "button", class: "button icon wall-button wide-only", "aria-pressed": "false", "aria-label": "Wall display", title: "Wall display: few figures, read from across a room (w)", onclick: () => on.wall() },
+      icon("outline", svg("path", { d: WALL_ICON })));
+    const help = h("button", { type: "button", class: "button icon wide-only", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts (?)", onclick: () => on.help() }, "?");
+    this.menu = new Menu("Export and more", [icon("outline", svg("path", { d: EXPORT_ICON })), h("span", { class: "menu-label" }, "Export")], [
+      { label: "Export as CSV", act: () => on.save("csv") },
+      { label: "Export as JSON", act: () => on.save("json") },
+      { label: "Print or save as PDF", act: () => print() },
+      { label: "Change the theme", act: () => this.theme.turn(), when: "narrow-only" },
+      { label: "Keyboard shortcuts", act: () => on.help(), when: "narrow-only" },
+    ]);
     this.element = h("header", { class: "bar" },
-      h("a", { class: "brand", href: "/compare3", "aria-label": "fastgo, all engines" },
-        h("img", { src: "/static/icon.svg", alt: "", width: "24", height: "24" }), h("span", { class: "wordmark" }, "fastgo")),
-      h("nav", { "aria-label": "Pages" }, ...this.links.map((link) => link.element)),
-      this.themeButton,
-      h("div", { class: "controls" }, this.windows(), this.pauseButton,
-        h("div", { class: "group", role: "group", "aria-label": "Export what is on the screen" },
-          this.saveButton("csv", "CSV"), this.saveButton("json", "JSON"))));
-    this.showTheme();
+      ...brand(), navigation(this.links),
+      this.where.element,
+      h("div", { class: "controls" }, this.zoomButton, this.windows(), this.pauseButton, this.menu.element, this.wallButton, this.theme.element, help));
     this.draw();
   }
 
   windows() {
-    const choices = Object.keys(WINDOWS).map((name) => {
-      const input = h("input", { type: "radio", name: "window", value: name, checked: name === this.view.window,
-        onchange: () => {
-          this.view.window = name;
-          this.on.view();
-        } });
-      return h("label", {}, input, h("span", {}, WINDOW_NAMES[name]));
-    });
-    return h("fieldset", { class: "group segments" }, h("legend", { class: "visually-hidden" }, "Time window"), ...choices);
+    this.inputs = Object.keys(WINDOWS).map((name) => h("input", { type: "radio", name: "window", value: name, onchange: () => this.choose(name) }));
+    return h("fieldset", { class: "group segments" }, h("legend", { class: "visually-hidden" }, "Time window"),
+      ...this.inputs.map((input) => h("label", {}, input, h("span", {}, WINDOW_NAMES[input.value]))));
   }
 
-  saveButton(format, name) {
-    return h("button", { type: "button", class: "button", "aria-label": `Export as ${name}`, onclick: () => this.on.save(format) }, name);
+  choose(name) {
+    this.view.setWindow(name);
+    this.on.view();
   }
 
-  turn() {
-    setTheme(nextTheme());
-    this.showTheme();
-    this.on.themed();
-  }
-
-  showTheme() {
-    const text = `Theme: ${THEME_NAMES[theme()]}`;
-    mark(this.themeButton, "aria-label", `${text}. Change to ${THEME_NAMES[nextTheme()]}`);
-    mark(this.themeButton, "title", text);
-    mark(this.themeIcon, "d", THEME_ICONS[theme()]);
+  unzoom() {
+    this.view.zoomOut();
+    this.on.view();
   }
 
   /** Follows the view. The links take the window and the engines along. */
   draw() {
-    const { paused } = this.view;
+    const { paused, zoom, window } = this.view;
+    for (const input of this.inputs) input.checked = input.value === window;
+    show(this.zoomButton, zoom !== null);
+    if (zoom) put(this.zoomButton, `${clock(zoom[0])} to ${clock(zoom[1])} ✕`);
     mark(this.pauseButton, "aria-pressed", paused);
+    mark(this.wallButton, "aria-pressed", this.view.wall);
     put(this.pauseLabel, paused ? "Resume" : "Pause");
     mark(this.pauseIcon, "d", paused ? "M3 1.5v13l11-6.5z" : "M3 2h3.5v12H3zM9.5 2H13v12H9.5z");
     const query = new URLSearchParams(location.search);
-    query.delete("tables");
+    for (const own of ["tables", "hide", "zoom"]) query.delete(own);
     const tail = String(query) ? `?${query}` : "";
     for (const link of this.links) mark(link.element, "href", link.path + tail);
   }

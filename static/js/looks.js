@@ -1,5 +1,5 @@
 // How each engine looks, the same on every page: a colour slot (`--engine-N` in theme.css) and a marker shape that its
-// lines carry, so that none is told apart by colour alone.
+// lines carry, so that they do not differ by colour alone.
 
 const SLOT_OF = { "worker-pool": 0, may: 1, hyper: 2, "stock-may": 3 };
 

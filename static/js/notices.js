@@ -17,11 +17,11 @@ export class Notices {
     this.open = false;
   }
 
-  /** Shows `alerts`, or `calm` (a sentence) without any. */
+  /** Shows `alerts`, or `calm` (what was checked) without any warning among them. */
   draw(alerts, calm) {
     const all = byGravity(alerts);
-    this.tell(all);
-    if (!all.length) all.push({ id: "calm", level: "good", text: calm });
+    this.announce(all);
+    if (!all.some(({ level }) => level !== "info")) all.push({ id: "calm", level: "good", text: calm });
     const key = all.map((a) => a.id + a.level).join();
     if (key !== this.#key) {
       this.#key = key;
@@ -33,17 +33,19 @@ export class Notices {
   }
 
   /** Announces what began and what ended, not every change of a number in between. */
-  tell(all) {
+  announce(all) {
     const now = new Map(all.map((a) => [a.id, a.text]));
     for (const [id, text] of now) if (!this.#known.has(id)) this.announcer.say(text);
-    for (const [id, text] of this.#known) if (!now.has(id)) this.announcer.say(`No longer: ${text}`);
+    for (const [id, text] of this.#known) if (!now.has(id)) this.announcer.say(`Resolved: ${text}`);
     this.#known = now;
   }
 
   overflow() {
-    const first = this.list.firstChild?.offsetTop;
+    const first = this.list.firstChild;
     let hidden = 0;
-    for (const item of this.list.children) if (item.offsetTop > first) hidden += 1;
+    for (const item of this.list.children) {
+      if (item.offsetTop > first.offsetTop || getComputedStyle(item).visibility === "hidden") hidden += 1;
+    }
     show(this.more, hidden > 0);
     put(this.more, this.open ? "Fewer" : `+${hidden} more`);
     mark(this.more, "aria-expanded", this.open);

@@ -1,17 +1,19 @@
 // What the three pages share: finding the engines, the clock that drives everything, pause, export, the address bar.
 
 import { Announcer } from "./announce.js";
-import { h } from "./dom.js";
+import { h, mark } from "./dom.js";
 import { csv, download, json } from "./export.js";
-import { clock } from "./format.js";
+import { clock, duration } from "./format.js";
 import { Fleet } from "./fleet.js";
 import { Header } from "./header.js";
 import { SYSTEM_DARK, applyTheme } from "./palette.js";
 import { findPeers, parseEngines } from "./peers.js";
+import { reachAlerts } from "./reach.js";
+import { Shortcuts } from "./shortcuts.js";
 import { View } from "./view.js";
 
 const TICK = 250;
-/** Longest wait (ms) for the engines' first words before anything is shown: what is shown later may not jump. */
+/** Longest wait (ms) for the engines' first samples before anything is shown: what is shown later may not jump. */
 const PATIENCE = 1000;
 
 export class Page {
@@ -24,7 +26,7 @@ export class Page {
     this.view = new View();
     this.announcer = new Announcer();
     this.fleet = new Fleet(() => {
-      this.heard?.();
+      this.arrived?.();
       this.news = true;
     });
     this.dirty = false;
@@ -40,11 +42,19 @@ export class Page {
     this.header = new Header(this.view, {
       view: () => this.changed(),
       pause: () => this.pause(),
+      wall: () => this.wall(),
       save: (format) => this.save(format),
       themed: () => this.themed(),
+      help: () => this.shortcuts.show(),
     });
-    this.main = h("main", {});
-    document.body.append(this.header.element, this.main, this.announcer.element);
+    const window = (name) => () => this.header.choose(name);
+    this.shortcuts = new Shortcuts({
+      p: () => this.pause(), 1: window("1m"), 5: window("5m"), f: window("15m"), h: window("1h"), d: window("24h"),
+      t: () => this.header.theme.turn(), w: () => this.wall(), z: () => this.header.unzoom(),
+    });
+    this.main = h("main", { id: "main", tabindex: "-1" });
+    document.querySelector(".loading")?.remove();
+    document.body.append(this.header.element, this.main, this.announcer.element, this.shortcuts.dialog);
     const { origins, problems } = parseEngines(query.get("engines"));
     this.problems.push(...problems);
     await this.find(origins);
@@ -61,7 +71,8 @@ export class Page {
     let origins = given;
     let types = null;
     if (!origins.length && wanted) {
-      const found = findPeers(await ownPeers(), wanted, location);
+      const own = await ownSample();
+      const found = findPeers(own?.peers, wanted, location, own?.server_type);
       ({ origins, types } = found);
       this.problems.push(...found.problems);
     } else if (!origins.length) {
@@ -76,7 +87,7 @@ export class Page {
 
   settle() {
     return new Promise((done) => {
-      this.heard = () => {
+      this.arrived = () => {
         if (this.fleet.settled) done();
       };
       setTimeout(done, PATIENCE);
@@ -92,7 +103,11 @@ export class Page {
     // Left for another page: the browser may keep this one alive, but not its connections.
     addEventListener("pagehide", () => this.fleet.hide(true));
     addEventListener("pageshow", () => this.fleet.hide(document.hidden));
-    addEventListener("resize", () => this.invalidate());
+    // The type grows with the screen, and that of the charts with it.
+    addEventListener("resize", () => this.themed());
+    for (const name of ["online", "offline"]) addEventListener(name, () => this.invalidate());
+    // Paper has its own width and colours: the charts are drawn for it, and for the screen again.
+    for (const name of ["beforeprint", "afterprint"]) addEventListener(name, () => this.printed(name === "beforeprint"));
     SYSTEM_DARK.addEventListener("change", () => this.themed());
     document.addEventListener("pointerdown", (event) => {
       if (event.target.closest(".plot") || this.view.cursor === null) return;
@@ -103,9 +118,9 @@ export class Page {
   }
 
   tick() {
-    this.fleet.tick();
+    this.fleet.tick(this.view.window);
     this.announcer.tick(performance.now());
-    // News of several engines within a tick is drawn once; without news time goes on all the same.
+    // News of several engines within a tick is drawn once; without news the time axis still moves.
     if (this.news || performance.now() - this.drawnAt >= 1000) this.invalidate();
   }
 
@@ -115,19 +130,20 @@ export class Page {
     if (this.dirty || !this.content) return;
     this.dirty = true;
     requestAnimationFrame(() => {
-      const { charts } = this.content;
-      if (this.everything) {
-        this.news = false;
-        this.drawnAt = performance.now();
-        this.view.advance(Date.now());
-        for (const chart of charts) chart.draw();
-        this.content.draw();
-      } else {
-        for (const chart of charts) chart.read();
-      }
+      if (this.everything) this.draw();
+      else for (const chart of this.content.charts) chart.read();
       this.dirty = false;
       this.everything = false;
     });
+  }
+
+  draw() {
+    this.news = false;
+    this.drawnAt = performance.now();
+    this.view.advance(Date.now());
+    this.header.where.draw(this.fleet.engines);
+    this.content.draw();
+    for (const chart of this.content.charts) chart.draw();
   }
 
   /** The crosshair moved. */
@@ -150,10 +166,32 @@ export class Page {
     this.changed();
   }
 
-  /** What to say of the page itself, before any engine: bad addresses, and that it stands still. */
+  /** Switches the wall display on or off. */
+  wall() {
+    this.view.wall = !this.view.wall;
+    this.themed();
+    this.changed();
+  }
+
+  /** What to say of the page itself, before any engine: bad addresses, that it is paused, and which engines do not answer. */
   alerts() {
-    const paused = { id: "paused", level: "info", text: `Paused at ${clock(this.view.end)}: the page stands still, the engines do not` };
-    return [...this.problems.map((text, i) => ({ id: `page-${i}`, level: "warn", text })), ...(this.view.paused ? [paused] : [])];
+    const behind = duration((Date.now() - this.view.latest) / 1000);
+    const paused = { id: "paused", level: "info", text: `Display paused at ${clock(this.view.latest)}. The engines keep running (${behind} behind)` };
+    return [
+      ...this.problems.map((text, i) => ({ id: `page-${i}`, level: "warn", text })),
+      ...(this.view.paused ? [paused] : []),
+      ...reachAlerts(this.engines(), Date.now(), navigator.onLine, location.origin),
+    ];
+  }
+
+  /** The engines as reachAlerts takes them. */
+  engines() {
+    return this.fleet.engines.map(({ name, host, origin, state, lastSampleAt, siblings }) => ({ name, host, origin, state, lastSampleAt, siblings }));
+  }
+
+  /** What shades the charts: of all engines, or of one. */
+  bands(start, end, engine = null) {
+    return this.fleet.incidents.within(start, end, engine);
   }
 
   save(format) {
@@ -166,16 +204,22 @@ export class Page {
   }
 
   themed() {
+    mark(document.documentElement, "data-wall", this.view.wall ? "yes" : null);
     applyTheme();
     this.invalidate();
   }
+
+  printed(onPaper) {
+    applyTheme({ onPaper });
+    this.draw();
+  }
 }
 
-/** What the page's own engine says of the others; null when it does not answer: then the usual ports hold. */
-async function ownPeers() {
+/** The latest sample of the page's own engine; null when it does not answer: then the usual ports hold. */
+async function ownSample() {
   try {
     const answer = await fetch("/metrics", { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(2000) });
-    return (await answer.json()).peers;
+    return await answer.json();
   } catch {
     return null;
   }

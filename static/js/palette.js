@@ -1,4 +1,4 @@
-// The theme: which one holds, and its colours for the canvas, read once per change from theme.css.
+// The theme: which one is in use, and its colours for the canvas, read once per change from theme.css.
 
 const KEY = "fastgo-theme";
 const THEMES = ["auto", "light", "dark"];
@@ -6,7 +6,9 @@ const root = document.documentElement;
 
 export const SYSTEM_DARK = matchMedia("(prefers-color-scheme: dark)");
 
-export const palette = { engines: [], neutral: "", grid: "", text: "", cursor: "", limit: "", surface: "", font: "", size: 11 };
+export const palette = {
+  engines: [], neutral: "", grid: "", text: "", cursor: "", limit: "", surface: "", selection: "", bands: {}, levels: {}, font: "", size: 11,
+};
 
 function readPalette() {
   const style = getComputedStyle(root);
@@ -17,6 +19,11 @@ function readPalette() {
   palette.cursor = token("--cursor");
   palette.limit = token("--bad");
   palette.surface = token("--surface");
+  palette.selection = token("--selection");
+  for (const level of ["bad", "warn", "info"]) {
+    palette.bands[level] = token(`--band-${level}`);
+    palette.levels[level] = token(level === "info" ? "--muted" : `--${level}`);
+  }
   palette.neutral = token("--neutral-line");
   palette.size = Math.round(parseFloat(style.fontSize) * 0.79);
   palette.font = `${palette.size}px ${getComputedStyle(document.body).fontFamily}`;
@@ -41,9 +48,9 @@ export function setTheme(choice) {
   }
 }
 
-/** Puts the chosen theme, or the system's, into force. */
-export function applyTheme() {
-  const choice = theme();
+/** Applies the chosen theme, or the system's; paper is always light. */
+export function applyTheme({ onPaper = false } = {}) {
+  const choice = onPaper ? "light" : theme();
   root.dataset.theme = choice === "auto" ? (SYSTEM_DARK.matches ? "dark" : "light") : choice;
   readPalette();
 }

@@ -47,6 +47,6 @@ export function logTicks(low, high, ticks) {
 
 /** Seconds between time labels, for a window in milliseconds and room for `most` labels. */
 export function timeStep(windowMs, most) {
-  for (const s of [5, 10, 15, 30, 60, 120, 180, 300]) if (windowMs / (s * 1000) <= most) return s * 1000;
-  return 300_000;
+  for (const s of [5, 10, 15, 30, 60, 120, 180, 300, 600, 1800, 3600, 7200, 14_400]) if (windowMs / (s * 1000) <= most) return s * 1000;
+  return 21_600_000;
 }

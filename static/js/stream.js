@@ -1,16 +1,20 @@
 // One EventSource to one engine, kept alive: notices silence, closes dead connections, tries again, sleeps with the tab.
-// EventSource alone does not: it gives up for good on some errors and never notices a peer that went silent.
+// EventSource alone does not: it gives up permanently on some errors and never notices a peer that went silent.
 
 /** Silence (ms) after which an engine that sends once a second is no longer live. */
 export const STALE_AFTER = 2500;
-/** Silence (ms) after which the connection is given up and made anew. */
+/** Silence (ms) after which the connection is closed and opened again. */
 const ABANDON_AFTER = 6000;
 /** Waits (ms) between tries. */
 const BACKOFF = [250, 500, 1000, 2000];
 
+/** How long (ms) the answer to "why did the connection fail" may take. */
+const ASK_FOR = 1000;
+
 /**
- * States: `connecting` (nothing heard yet), `live`, `stale` (connected but silent), `down` (connection failed; being
- * retried), `asleep` (closed because the tab is hidden).
+ * States: `connecting` (no event yet), `live`, `stale` (connected but silent), `down` (connection failed; being
+ * retried), `full` (the same, but the engine answers that its connection limit is reached), `asleep` (closed because the
+ * tab is hidden).
  */
 export class Stream {
   state = "asleep";
@@ -19,12 +23,16 @@ export class Stream {
   #retryAt = 0;
   #failures = 0;
 
-  /** `on` has `history(samples)`, `sample(sample)` and `state(state)`; `make(url)` makes the EventSource, `now()` tells ms. */
-  constructor(url, on, make = (address) => new EventSource(address), now = () => performance.now()) {
+  /**
+   * `on` has `history(samples)`, `sample(sample)` and `state(state)`; `make(url)` makes the EventSource, `now()` gives ms,
+   * `rejects(url)` resolves to whether the engine answers but accepts no connection.
+   */
+  constructor(url, on, { make = (address) => new EventSource(address, { withCredentials: true }), now = () => performance.now(), rejects = rejectsConnections } = {}) {
     this.url = url;
     this.on = on;
     this.make = make;
     this.now = now;
+    this.rejects = rejects;
   }
 
   start() {
@@ -57,22 +65,22 @@ export class Stream {
     const source = this.make(this.url);
     this.#source = source;
     this.#quietSince = this.now();
-    // A connection that was replaced may still deliver: only the current one is listened to.
-    const heard = (handle) => (event) => {
+    // A connection that was replaced may still deliver: only the current one counts.
+    const handling = (handle) => (event) => {
       if (this.#source !== source) return;
       let data;
       try {
         data = JSON.parse(event.data);
       } catch {
-        return; // Not from fastgo; silence will tell.
+        return; // Not from fastgo; the silence will be noticed.
       }
       this.#quietSince = this.now();
       this.#failures = 0;
       handle(data);
       this.#become("live");
     };
-    source.addEventListener("history", heard((samples) => this.on.history(samples)));
-    source.addEventListener("message", heard((sample) => this.on.sample(sample)));
+    source.addEventListener("history", handling((samples) => this.on.history(samples)));
+    source.addEventListener("message", handling((sample) => this.on.sample(sample)));
     source.addEventListener("error", () => {
       if (this.#source === source) this.#fail();
     });
@@ -82,7 +90,12 @@ export class Stream {
     this.#close();
     this.#retryAt = this.now() + BACKOFF[Math.min(this.#failures, BACKOFF.length - 1)];
     this.#failures += 1;
-    this.#become("down");
+    const failure = this.#failures;
+    if (this.state === "stale") this.#become("down");
+    this.rejects(this.url).then((full) => {
+      // By then another attempt may have succeeded, or the tab may be hidden.
+      if (this.#failures === failure && this.state !== "asleep") this.#become(full ? "full" : "down");
+    });
   }
 
   #close() {
@@ -94,5 +107,15 @@ export class Stream {
     if (state === this.state) return;
     this.state = state;
     this.on.state(state);
+  }
+}
+
+/** An EventSource does not say why it failed; a plain request to the same engine can, without cookies: any page may read the refusal. */
+async function rejectsConnections(url) {
+  try {
+    const answer = await fetch(new URL("/metrics", url), { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(ASK_FOR) });
+    return answer.status === 503;
+  } catch {
+    return false;
   }
 }

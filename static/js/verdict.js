@@ -1,151 +1,157 @@
-// Who is ahead, and by how much, over the window shown; with honest ties, and no winner where comparing would mislead. Pure.
+// Which engine does better, by how much and how sure that is, with no winner where comparing would mislead. Pure.
 
-import { bytes, count, latency, load, mebibytes, micros, percent, rate } from "./format.js";
-import { TELLING } from "./store.js";
+import { NEEDED, SAME_LOAD, TOO_FEW, enough, fairSeconds } from "./fair.js";
+import { count, latency, load, mebibytes, micros, percent, rate, roughBytes } from "./format.js";
+import { indexesIn, statsOf } from "./stats.js";
+import { ENOUGH_CONNECTIONS } from "./store.js";
+import { parseWork } from "./workload.js";
 
-/** Differences under this share are called level: one-second samples on a busy board scatter that much. */
-const LEVEL = 0.05;
-/** CPU and memory are compared as they stand only when the work done differs by less than this share. */
-const SAME_LOAD = 0.1;
+/** Differences under this share are called equal, those under the second are not called certain. */
+const EQUAL = 0.05;
+const CLEAR = 0.1;
+/** Differences of so many standard errors are more than chance, and certainly more. */
+const CHANCE = 2;
+const CERTAIN = 4;
+const CERTAIN_SECONDS = 30;
+/** Timers have a step of a millisecond: what a sleep is late by says nothing of an engine. */
+const TIMER_STEP_MS = 1.5;
+/** With fewer connections than this, their number does not matter for memory. */
+const FEW_CONNECTIONS = 100;
 
-const scratch = new Float64Array(900);
-
-/** Middle value of a column over the samples with a value in [from, to]; NaN without any. */
-function median(store, key, from, to) {
-  let n = 0;
-  for (let i = store.indexAt(from); i < store.size && store.time(i) <= to; i++) {
-    const value = store.value(key, i);
-    if (value === value) scratch[n++] = value;
-  }
-  if (n === 0) return NaN;
-  const sorted = scratch.subarray(0, n).sort();
-  return n % 2 ? sorted[(n - 1) / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-}
-
-/** What one engine did over [from, to]. Rates and CPU are over the seconds under load, so that a pause costs nothing. */
-export function windowStats(store, from, to) {
-  let seconds = 0;
-  let requests = 0;
-  let cpu = 0;
-  let held = 0;
-  let memory = NaN;
-  let perConnection = NaN;
-  for (let i = store.indexAt(from); i < store.size && store.time(i) <= to; i++) {
-    const perSecond = store.value("requests_per_sec", i);
-    if (perSecond > 0) {
-      seconds += 1;
-      requests += perSecond;
-      cpu += store.value("cpu", i);
-    }
-    const mib = store.value("memory_mb", i);
-    if (!(memory >= mib)) memory = mib;
-    const connections = store.value("active", i);
-    if (connections >= held) {
-      held = connections;
-      perConnection = store.value("bytes_per_connection", i);
-    }
-  }
-  const done = store.sum("requests", from, to);
-  const loaded = seconds > 0;
-  return {
-    seconds,
-    throughput: loaded ? requests / seconds : NaN,
-    p50: median(store, "p50", from, to),
-    p95: median(store, "p95", from, to),
-    p99: median(store, "p99", from, to),
-    errors: done > 0 ? (100 * store.sum("errors", from, to)) / done : NaN,
-    connections: store.size ? held : NaN,
-    memory,
-    perConnection,
-    cpu: loaded ? cpu / seconds : NaN,
-    cpuPerRequest: loaded ? (cpu * 10_000) / requests : NaN,
-  };
-}
+const latencyRow = (key) => ({
+  key, label: `Latency ${key}`, note: "median", show: latency, better: "low", work: true, over: "loaded",
+  least: (work) => (parseWork(work).kind === "sleep" ? TIMER_STEP_MS : 0.05),
+});
 
 /**
- * The rows of the table. `better`: which end wins; `work`: only engines with the same work setting are compared;
- * `from`: values under this are no load; `least`: differences up to this many units are level however small the values;
- * `ratio: false`: a ratio of the values tells nothing; `fair`: another row that must be about equal first, and the row to read instead when it is not.
+ * The rows of the table. `over`: the seconds compared (see fair.js); without it the row is the load's doing: equal or not, but
+ * never ranked; `better`: which end wins; `work`: only engines with the same work setting are compared; `least`: smaller
+ * differences are equal, in the row's unit; `ratio: false`: a ratio of the values means nothing; `rare`: the row is left out
+ * where no engine has a value.
  */
 export const METRICS = [
-  { key: "throughput", label: "Throughput", note: "mean requests/s under load", show: rate, better: "high", work: true },
-  { key: "p50", label: "Latency p50", note: "median of the seconds", show: latency, better: "low", work: true, least: 0.05 },
-  { key: "p95", label: "Latency p95", note: "median of the seconds", show: latency, better: "low", work: true, least: 0.05 },
-  { key: "p99", label: "Latency p99", note: "median of the seconds", show: latency, better: "low", work: true, least: 0.05 },
-  { key: "errors", label: "Errors", note: "share of requests", show: percent, better: "low", least: 0.01, ratio: false },
-  { key: "connections", label: "Connections", note: "most held at once", show: count, better: "high", from: 100 },
-  {
-    key: "memory", label: "Memory", note: "most resident", show: mebibytes, better: "low",
-    fair: { key: "connections", instead: "memory per connection" },
-  },
-  { key: "perConnection", label: "Memory per connection", note: "what came with them, when most were held", show: bytes, better: "low" },
-  {
-    key: "cpu", label: "CPU", note: "mean under load, 100% = one core", show: load, better: "low", work: true,
-    fair: { key: "throughput", instead: "CPU per request" },
-  },
-  { key: "cpuPerRequest", label: "CPU per request", note: "mean under load", show: micros, better: "low", work: true },
+  { key: "throughput", label: "Requests/s", note: "successful", show: rate, better: "high", work: true, over: "saturated" },
+  latencyRow("p50"), latencyRow("p95"), latencyRow("p99"),
+  { key: "errors", label: "Errors", note: "share", show: percent, better: "low", work: true, over: "loaded", least: () => 0.01, ratio: false },
+  { key: "cpuPerRequest", label: "CPU per request", note: "median", show: micros, better: "low", work: true, over: "loaded" },
+  { key: "cpu", label: "CPU", note: "100% = one core", show: load, better: "low", work: true, over: "loaded", least: () => 1 },
+  { key: "memory", label: "Memory", note: "median", show: mebibytes, better: "low", over: "memory" },
+  { key: "perConnection", label: "Memory per connection", note: "growth since idle", show: roughBytes, better: "low", over: "connections", rare: true },
+  { key: "connections", label: "Connections", note: "peak", show: count },
 ];
 
-/** `kind` is `ahead` (with `winner`, an index), `level`, `apart` (not comparable) or `none` (nothing to compare yet). */
-const verdict = (kind, text, winner = -1) => ({ kind, text, winner });
+const isAlike = (values) => Math.max(...values) - Math.min(...values) <= SAME_LOAD * Math.max(...values);
 
-/** Judges one metric over engines `{ name, work, stats }`. */
-export function judge(metric, engines) {
-  const measured = engines.map((_, i) => i).filter((i) => Number.isFinite(engines[i].stats[metric.key]));
-  if (measured.length < 2) return verdict("none", missing(metric, engines));
-  if (!measured.some((i) => meets(metric, engines[i].stats))) return verdict("none", "no load yet");
-  let rivals = measured;
-  if (metric.work) {
-    rivals = largestGroup(measured, engines);
-    if (rivals.length < 2) return verdict("apart", "not compared: different work");
+/** `kind` is `ahead` (with `winner`, an index; `sure` or not), `equal`, `fact` (not ranked) or `none` (nothing to compare). */
+const verdict = (kind, text, winner = -1, sure = false) => ({ kind, text, winner, sure });
+const SET_BY_LOAD = verdict("fact", "not ranked: set by the load");
+
+/**
+ * Judges the window [from, to] of `engines`: `{ name, store, work, cores, workers, live }`. Returns `rows`, each
+ * `{ metric, stats: [{ value, error }], verdict }`, and a `basis` in words.
+ */
+export function compare(engines, from, to) {
+  const whole = engines.map(({ store }) => statsOf(store, indexesIn(store, from, to)));
+  const live = engines.map((_, i) => i).filter((i) => engines[i].live);
+  const groups = new Map();
+  const fair = (rivals) => {
+    const key = rivals.join();
+    if (!groups.has(key)) groups.set(key, fairSeconds(rivals.map((i) => engines[i]), from, to));
+    return groups.get(key);
+  };
+  const rows = METRICS.map((metric) => row(metric, engines, live, whole, fair));
+  return { rows, basis: basis(groups, live, engines) };
+}
+
+function row(metric, engines, live, whole, fair) {
+  const stats = whole.map((of) => of[metric.key]);
+  const result = (v, over = stats) => ({ metric, stats: over, verdict: v });
+  if (live.length < 2) return result(verdict("none", "needs two engines that answer"));
+  const rivals = metric.work ? largestGroup(live, engines) : live;
+  if (rivals.length < 2) return result(verdict("fact", "not ranked: different work"));
+  if (!metric.over) return result(rivals.every((i) => whole[i].seconds > 0) && isAlike(rivals.map((i) => stats[i].value)) ? verdict("equal", "about equal") : SET_BY_LOAD);
+  const chosen = choose(metric, rivals, engines, whole, fair);
+  if (chosen.why) return result(verdict(chosen.kind ?? "none", chosen.why));
+  const over = stats.map((value, i) => {
+    const n = rivals.indexOf(i);
+    return n < 0 || !chosen.seconds ? value : statsOf(engines[i].store, chosen.seconds[n])[metric.key];
+  });
+  return result(rank({ ...metric, equal: chosen.equal ?? EQUAL }, rivals, engines, over, chosen.seconds?.[0].length ?? Infinity), over);
+}
+
+/** The seconds over which a metric compares these rivals and the share that counts as `equal`, or why there are none. */
+function choose(metric, rivals, engines, whole, fair) {
+  if (metric.over === "connections") {
+    const without = rivals.filter((i) => !Number.isFinite(whole[i].perConnection.value));
+    if (!without.length) return {};
+    const held = without.every((i) => whole[i].connections.value >= ENOUGH_CONNECTIONS);
+    return { why: held ? "needs an idle baseline first" : `needs ${count(ENOUGH_CONNECTIONS)} connections${without.length < rivals.length ? " on each engine" : ""}` };
   }
-  const value = (i, key = metric.key) => engines[i].stats[key];
-  const gauge = METRICS.find(({ key }) => key === metric.fair?.key);
-  if (gauge && rivals.some((i) => meets(gauge, engines[i].stats)) && differ(rivals.map((i) => value(i, gauge.key)), SAME_LOAD)) {
-    return verdict("apart", `different load: see ${metric.fair.instead}`);
+  const seconds = fair(rivals);
+  if (metric.over === "saturated") {
+    if (enough(seconds.saturated)) return { seconds: seconds.saturated };
+    // Under the same load only an engine that fails requests falls behind.
+    if (!seconds.why) return { seconds: seconds.loaded, equal: SAME_LOAD };
+    if (seconds.why.startsWith("no load")) return { why: seconds.why };
+    return { kind: "fact", why: SET_BY_LOAD.text };
   }
+  if (metric.over === "memory" && !seconds.why) {
+    const held = rivals.map((i, n) => statsOf(engines[i].store, seconds.loaded[n]).connections.value);
+    const [high, low] = [Math.max(...held), Math.min(...held)];
+    if (high >= FEW_CONNECTIONS && high - low > SAME_LOAD * high) return { kind: "fact", why: "not ranked: different numbers of connections" };
+  }
+  if (!seconds.why) return { seconds: seconds.loaded };
+  return { kind: seconds.why.startsWith("not ranked") ? "fact" : "none", why: seconds.why };
+}
+
+function rank(metric, rivals, engines, stats, seconds) {
   const sign = metric.better === "high" ? -1 : 1;
-  const ranked = [...rivals].sort((a, b) => sign * (value(a) - value(b)));
-  const best = value(ranked[0]);
-  const close = (i) => Math.abs(best - value(i)) <= Math.max(metric.least ?? 0, LEVEL * Math.max(best, value(i)));
-  const whole = rivals.length === engines.length;
-  if (close(ranked[1])) {
-    const level = rivals.filter(close);
-    if (level.length < engines.length) return verdict("level", `${names(level, engines)} level`);
-    return verdict("level", metric.key === "errors" && rivals.every((i) => value(i) === 0) ? "no errors" : "level");
+  const ranked = rivals.filter((i) => Number.isFinite(stats[i].value)).sort((a, b) => sign * (stats[a].value - stats[b].value));
+  if (ranked.length < 2) return verdict("none", "too few answers to compare");
+  const [first] = ranked;
+  const least = metric.least?.(engines[first].work) ?? 0;
+  const gap = (i) => {
+    const [a, b] = [stats[first], stats[i]];
+    const high = Math.max(Math.abs(a.value), Math.abs(b.value));
+    const difference = Math.abs(a.value - b.value);
+    return { difference, share: high > 0 ? difference / high : 0, chance: Math.hypot(a.error, b.error) };
+  };
+  const equal = (i) => {
+    const { difference, share, chance } = gap(i);
+    return difference <= least || share <= metric.equal || difference <= CHANCE * chance;
+  };
+  const whole = ranked.length === engines.length;
+  const others = (from) => ranked.slice(from).map((i) => engines[i].name).join(" and ");
+  if (equal(ranked[1])) {
+    const level = ranked.filter(equal).sort((a, b) => a - b);
+    if (metric.key === "errors" && ranked.every((i) => stats[i].value === 0)) return verdict("equal", "no errors");
+    return verdict("equal", level.length === engines.length ? "about equal" : `${level.map((i) => engines[i].name).join(" and ")} about equal`);
   }
-  const by = metric.ratio === false ? "" : margin(best, value(ranked[1]));
-  const over = whole ? "" : ` of ${names(ranked.slice(1), engines)}`;
-  return verdict("ahead", `${engines[ranked[0]].name} ahead${over}${by}`, ranked[0]);
+  const { difference, share, chance } = gap(ranked[1]);
+  const sure = share > CLEAR && difference > CERTAIN * chance && seconds >= CERTAIN_SECONDS;
+  const by = metric.ratio === false ? "" : margin(stats[first].value, stats[ranked[1]].value);
+  return verdict("ahead", `${engines[first].name} ${sure ? "" : "probably "}ahead${whole ? "" : ` of ${others(1)}`}${by}`, first, sure);
 }
 
-const names = (indexes, engines) => indexes.map((i) => engines[i].name).join(" and ");
-
-const meets = ({ key, from }, stats) => !(stats[key] < from);
-
-function missing(metric, engines) {
-  const without = engines.filter((e) => !Number.isFinite(e.stats[metric.key]));
-  if (metric.key === "perConnection") {
-    const busy = without.some(({ stats }) => stats.connections >= TELLING);
-    return busy ? "takes a quiet moment to compare with" : `told from ${count(TELLING)} connections up`;
-  }
-  if (without.length === engines.length) return "no load yet";
-  return `no load yet on ${without.map((e) => e.name).join(" and ")}`;
+/** What the table is based on, as text. */
+function basis(groups, live, engines) {
+  if (live.length < 2) return "";
+  const [seconds] = [...groups.values()].sort((a, b) => b.loaded[0].length - a.loaded[0].length);
+  if (seconds?.why === TOO_FEW) return `The same load (±${SAME_LOAD * 100}%) for ${seconds.loaded[0].length} s so far, ${NEEDED} s needed`;
+  if (!seconds || seconds.why) return seconds?.why?.startsWith("not ranked") ? "The engines got different loads: nothing to rank. Load them alike, at the same time" : "";
+  const shortest = Math.min(...seconds.loaded.map((set) => set.length));
+  const turn = seconds.mode === "in turn" ? ", one engine after the other" : "";
+  const left = engines.length > live.length ? `. Left out: ${engines.filter((e) => !e.live).map((e) => e.name).join(" and ")}` : "";
+  return `Ranked over ${count(shortest)} s in which they got the same load (±${SAME_LOAD * 100}%)${turn}${shortest < NEEDED ? ": too few" : ""}${left}`;
 }
 
-function largestGroup(measured, engines) {
+function largestGroup(indexes, engines) {
   let best = [];
-  for (const i of measured) {
-    const group = measured.filter((j) => engines[j].work === engines[i].work);
+  for (const i of indexes) {
+    const group = indexes.filter((j) => engines[j].work === engines[i].work);
     if (group.length > best.length) best = group;
   }
   return best;
-}
-
-function differ(values, share) {
-  const low = Math.min(...values);
-  const high = Math.max(...values);
-  return high > 0 && (high - low) / high > share;
 }
 
 function margin(best, next) {

@@ -1,34 +1,52 @@
-// What the page shows: window, pause, crosshair, log scale and open tables; and the same as the address bar's query.
+// What the page shows: window, zoom, pause, crosshair, scale, hidden lines, open tables, or the wall display; and the same as the address bar's query.
 
-export const WINDOWS = { "1m": 60_000, "5m": 300_000, "15m": 900_000 };
+export const WINDOWS = { "1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000, "24h": 86_400_000 };
 const DEFAULT_WINDOW = "5m";
+/** A zoom shorter than this (ms) is a click, not a selection. */
+const LEAST_ZOOM = 3000;
 
 export class View {
   window = DEFAULT_WINDOW;
   paused = false;
-  log = false;
+  /** Shown on a wall: few figures, large enough to read from across a room. */
+  wall = false;
+  /** `true`: logarithmic, `false`: linear, null: each chart chooses. */
+  log = null;
   /** Ids of the charts shown as tables. */
   tables = new Set();
-  /** Right edge, ms. */
-  end = 0;
+  /** Names of the lines that are switched off. */
+  hidden = new Set();
+  /** `[start, end]` in ms while zoomed, null otherwise. */
+  zoom = null;
+  /** Newest time shown when not zoomed, ms. */
+  latest = 0;
   /** Time under the crosshair, null without one. */
   cursor = null;
   /** Where the pointer rests, as a share of the window: it stays put while time moves on under it. */
   hover = null;
+  /** Time at which a selection began, null without one. */
+  anchor = null;
+  /** Whether a click fixed the crosshair. */
+  pinned = false;
 
   get span() {
-    return WINDOWS[this.window];
+    return this.end - this.start;
   }
 
   get start() {
-    return this.end - this.span;
+    return this.zoom ? this.zoom[0] : this.latest - WINDOWS[this.window];
+  }
+
+  get end() {
+    return this.zoom ? this.zoom[1] : this.latest;
   }
 
   /** Moves the right edge to `now` and keeps the crosshair inside the window. */
   advance(now) {
-    if (!this.paused) this.end = Math.ceil(now / 1000) * 1000;
+    if (!this.paused) this.latest = Math.ceil(now / 1000) * 1000;
     if (this.hover !== null) this.point(this.hover);
     else if (this.cursor !== null && this.cursor < this.start) this.cursor = null;
+    if (this.anchor !== null && this.anchor < this.start) this.anchor = null;
   }
 
   /** The pointer is at `share` (0 to 1) of the window. */
@@ -41,6 +59,14 @@ export class View {
   release() {
     this.hover = null;
     this.cursor = null;
+    this.anchor = null;
+    this.pinned = false;
+  }
+
+  /** Fixes the crosshair where it is, or lets it go. */
+  pin() {
+    this.pinned = !this.pinned;
+    this.hover = null;
   }
 
   /** Moves the crosshair by whole seconds; from the right edge when there was none. */
@@ -54,20 +80,62 @@ export class View {
     this.cursor = Math.min(this.end, Math.max(this.start, time));
   }
 
+  /** A selection begins at the crosshair. */
+  select() {
+    this.pinned = false;
+    this.anchor = this.cursor;
+  }
+
+  /** The selection ends at the crosshair: zooms in when it is long enough. Returns whether it did. */
+  zoomIn() {
+    const [from, to] = [Math.min(this.anchor, this.cursor), Math.max(this.anchor, this.cursor)];
+    const wide = this.anchor !== null && this.cursor !== null && to - from >= LEAST_ZOOM;
+    this.anchor = null;
+    if (!wide) return false;
+    this.zoom = [from, to];
+    this.release();
+    return true;
+  }
+
+  zoomOut() {
+    this.zoom = null;
+    this.release();
+  }
+
+  setWindow(name) {
+    this.window = name;
+    this.zoomOut();
+  }
+
+  /** Switches a line off, or on again. */
+  toggle(name) {
+    if (!this.hidden.delete(name)) this.hidden.add(name);
+  }
+
   /** Takes what a query says; anything unknown in it is left alone. */
   read(query) {
     const asked = query.get("window");
     if (Object.hasOwn(WINDOWS, asked ?? "")) this.window = asked;
-    this.log = query.get("scale") === "log";
-    this.tables = new Set((query.get("tables") ?? "").split(",").filter(Boolean));
+    this.wall = query.has("wall");
+    const scale = query.get("scale");
+    this.log = scale === "log" ? true : scale === "linear" ? false : null;
+    this.tables = list(query.get("tables"));
+    this.hidden = list(query.get("hide"));
+    const zoom = (query.get("zoom") ?? "").split("-").map(Number);
+    this.zoom = zoom.length === 2 && zoom[1] - zoom[0] >= LEAST_ZOOM ? zoom : null;
   }
 
   /** Writes itself into a query, leaving out what is as by default. */
   write(query) {
     const keep = (name, value) => (value ? query.set(name, value) : query.delete(name));
     keep("window", this.window === DEFAULT_WINDOW ? "" : this.window);
-    keep("scale", this.log ? "log" : "");
+    keep("wall", this.wall && "1");
+    keep("scale", this.log === null ? "" : this.log ? "log" : "linear");
     keep("tables", [...this.tables].join(","));
+    keep("hide", [...this.hidden].join(","));
+    keep("zoom", this.zoom?.join("-"));
     return query;
   }
 }
+
+const list = (text) => new Set((text ?? "").split(",").filter(Boolean));

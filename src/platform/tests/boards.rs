@@ -23,8 +23,10 @@ fn a_hot_and_under_supplied_raspberry_pi_4() {
             "now": ["under_voltage", "throttled"],
             "occurred": ["under_voltage", "throttled"]
         },
+        "firmware": {"age_seconds": 1.2, "core_volts": 0.86, "supply_volts": null},
         "under_voltage": true,
-        "cpu_freq_mhz": 1000.0,
+        "cpu_freq_mhz": 1000.3,
+        "cpu_freq_requested_mhz": 1800.0,
         "cpu_freq_max_mhz": 1800.0,
         "cores_percent": null,
         "load": {"one": 3.52, "five": 2.1, "fifteen": 0.95},
@@ -43,13 +45,14 @@ fn a_hot_and_under_supplied_raspberry_pi_4() {
         "retransmits_per_sec": 0.0,
         "net": {
             "interface": "eth0", "rx_bytes_per_sec": 0.0, "tx_bytes_per_sec": 0.0, "rx_dropped": 17,
-            "speed_mbps": 1000
+            "speed_mbps": 1000, "signal_dbm": null
         },
         "disk": {
             "device": "mmcblk0", "read_bytes_per_sec": 0.0, "write_bytes_per_sec": 0.0, "busy_percent": 0.0,
-            "lifetime_written_gb": 50.0
+            "lifetime_written_gb": 50.0, "wear": null
         },
-        "fan": null
+        "fan": null,
+        "unreadable": []
     });
     assert_eq!(as_json(&board.collect_at(after(start, 1))), expected);
 }
@@ -64,8 +67,10 @@ fn a_cooled_raspberry_pi_5() {
         "temperature_c": 61.0,
         "temperature_limit_c": 80.0,
         "throttled": {"bits": 0, "now": [], "occurred": []},
+        "firmware": {"age_seconds": 0.9, "core_volts": 0.8984, "supply_volts": 5.1123},
         "under_voltage": false,
         "cpu_freq_mhz": 2400.0,
+        "cpu_freq_requested_mhz": 2400.0,
         "cpu_freq_max_mhz": 2400.0,
         "cores_percent": null,
         "load": {"one": 0.42, "five": 0.36, "fifteen": 0.3},
@@ -87,13 +92,14 @@ fn a_cooled_raspberry_pi_5() {
         "retransmits_per_sec": 0.0,
         "net": {
             "interface": "eth0", "rx_bytes_per_sec": 0.0, "tx_bytes_per_sec": 0.0, "rx_dropped": 0,
-            "speed_mbps": 1000
+            "speed_mbps": 1000, "signal_dbm": null
         },
         "disk": {
             "device": "nvme0n1", "read_bytes_per_sec": 0.0, "write_bytes_per_sec": 0.0, "busy_percent": 0.0,
-            "lifetime_written_gb": 126.0
+            "lifetime_written_gb": 126.0, "wear": null
         },
-        "fan": {"rpm": 3120, "pwm_percent": 49.0}
+        "fan": {"rpm": 3120, "pwm_percent": 49.0},
+        "unreadable": []
     });
     assert_eq!(as_json(&board.collect_at(after(start, 1))), expected);
 }

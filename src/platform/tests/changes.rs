@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    super::{Board, BoardSample, Net, SEARCH_INTERVAL},
+    super::{Board, BoardSample, Net, SEARCH_INTERVAL, disk::Wear},
     Copy, after,
 };
 
@@ -31,7 +31,7 @@ fn rates_come_from_what_changed_between_two_readings() {
     copy.edit("proc/diskstats", "402816 88410 0 62340", "403840 88410 0 62840");
     copy.edit("proc/net/snmp", " 1520 ", " 1535 ");
     copy.edit("sys/class/thermal/thermal_zone0/temp", "82300", "79100");
-    copy.edit("run/fastgo/throttled", "0x50005", "0x50000");
+    copy.edit("run/fastgo/firmware/readings", "0x50005", "0x50000");
 
     let sample = board.collect_at(after(start, 2));
     assert_eq!(sample.cores_percent, Some(vec![75.0, 0.0, 100.0, 100.0]));
@@ -105,4 +105,39 @@ fn readings_too_close_for_a_rate_do_not_spoil_the_next_one() {
     copy.edit("proc/net/dev", "912034410", "912034910");
     let sample = board.collect_at(after(start, 1));
     assert_eq!(received(sample.net), Some(500.0));
+}
+
+#[test]
+fn readings_of_the_firmware_are_dropped_when_nobody_renews_them() {
+    let copy = Copy::of("pi4");
+    let start = Instant::now();
+    let mut board = Board::start(copy.roots(), 4096, start);
+    let sample = board.collect_at(after(start, 1));
+    assert_eq!((sample.cpu_freq_mhz, sample.cpu_freq_requested_mhz), (Some(1000.3), Some(1800.0)));
+    copy.edit("proc/uptime", "86401.75", "86411.75");
+    let sample = board.collect_at(after(start, 2));
+    assert_eq!((sample.throttled, sample.firmware), (None, None));
+    // The clock that Linux asked for is not shown as the actual one.
+    assert_eq!((sample.cpu_freq_mhz, sample.cpu_freq_requested_mhz), (None, Some(1800.0)));
+    assert_eq!(sample.unreadable, ["firmware"]);
+    fs::remove_file(copy.path("run/fastgo/firmware/readings")).unwrap();
+    assert_eq!(board.collect_at(after(start, 3)).unreadable, [] as [&str; 0]);
+    // Elsewhere the kernel sets the clock itself.
+    fs::write(copy.path("proc/device-tree/model"), "Banana Pi BPI-M5").unwrap();
+    let mut board = Board::start(copy.roots(), 4096, start);
+    assert_eq!(board.collect_at(after(start, 1)).cpu_freq_mhz, Some(1800.0));
+}
+
+#[test]
+fn a_wireless_board_has_a_signal_and_an_emmc_its_wear() {
+    let copy = Copy::of("pi4");
+    copy.edit("proc/net/route", "\t600\t", "\t50\t");
+    fs::create_dir(copy.path("sys/block/mmcblk0/device")).unwrap();
+    fs::write(copy.path("sys/block/mmcblk0/device/life_time"), "0x01 0x02\n").unwrap();
+    fs::write(copy.path("sys/block/mmcblk0/device/pre_eol_info"), "0x01\n").unwrap();
+    let start = Instant::now();
+    let mut board = Board::start(copy.roots(), 4096, start);
+    let sample = board.collect_at(after(start, 1));
+    assert_eq!(sample.net.unwrap().signal_dbm, Some(-52));
+    assert_eq!(sample.disk.unwrap().wear, Some(Wear { used_percent: 20, reserve: Some("normal") }));
 }

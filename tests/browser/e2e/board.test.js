@@ -26,32 +26,39 @@ const roots = (tree) => ({
   FASTGO_PROC_ROOT: path.join(tree, "proc"), FASTGO_SYS_ROOT: path.join(tree, "sys"), FASTGO_RUN_ROOT: path.join(tree, "run"),
 });
 
-/** What the dashboard tells of the board in `tree`. */
-async function told(tree) {
+/** What the dashboard shows of the board in `tree`: its alerts, lamps, and every sensor. */
+async function shown(tree) {
   const server = await serve("hyper", roots(tree));
   const page = await open(browser, `${server.origin}/dashboard`);
   await page.locator('.status[data-state="live"]').waitFor();
   await page.locator("[data-chart=temperature] .plot").waitFor();
   const alerts = await page.locator(".notices li").allTextContents();
+  const lamps = await page.locator(".lamps").innerText();
+  await page.getByText("All sensors").click();
   const board = await page.locator(".board").innerText();
+  const where = await page.locator(".where").innerText();
   assert.deepEqual(page.complaints, []);
   await server.stop();
-  return { alerts: alerts.join("\n"), board };
+  return { alerts: alerts.join("\n"), lamps, board, where };
 }
 
 test("a Pi 4 that is hot and short of power says so", async () => {
-  const { alerts, board } = await told(path.join(FIXTURES, "pi4"));
+  const { alerts, lamps, board, where } = await shown(path.join(FIXTURES, "pi4"));
+  assert.match(lamps, /Power\s+Too low\s+check supply/);
+  assert.match(lamps, /Heat\s+82 °C\s+slowed down/);
+  assert.match(where, /^127\.0\.0\.1 · Pi 4B · \d GB · 82 °C$/);
   assert.match(alerts, /Under-voltage: check the power supply/);
   assert.match(alerts, /Throttled at 82 °C/);
   assert.match(board, /Raspberry Pi 4 Model B/);
   assert.match(board, /82\.3 °C/);
   assert.match(board, /Throttling begins at\s+80 °C/);
   assert.match(board, /Supply\s+under-voltage/);
-  assert.match(board, /Not available here:.*fan/);
+  assert.match(board, /No sensor for:.*fan/);
 });
 
 test("a Pi 5 shows its fan, and one that is well has no alert of the board", async () => {
-  const { alerts, board } = await told(path.join(FIXTURES, "pi5"));
+  const { alerts, lamps, board } = await shown(path.join(FIXTURES, "pi5"));
+  assert.match(lamps, /Power\s+Good/);
   assert.doesNotMatch(alerts, /oltage|hrottl|Fan/);
   assert.match(board, /Raspberry Pi 5 Model B/);
   assert.match(board, /Speed\s+3,120 rpm/);
@@ -66,7 +73,7 @@ test("a Pi 5 with a stuck fan says so", async () => {
     const fan = path.join(tree, "sys/class/hwmon/hwmon2");
     writeFileSync(path.join(fan, "fan1_input"), "0\n");
     writeFileSync(path.join(fan, "pwm1"), "250\n");
-    const { alerts } = await told(tree);
+    const { alerts } = await shown(tree);
     assert.match(alerts, /Fan driven at 98% reads 0 rpm: check that it turns/);
   } finally {
     rmSync(tree, { recursive: true });

@@ -9,9 +9,13 @@ const FLAGS = [
   "--disable-component-update", "--disable-sync",
 ];
 
-export async function launch() {
+/** Longest wait (ms) for what a page should do; a busy machine takes its time. */
+const PATIENCE = 60_000;
+
+/** `flags` are added to the usual ones. */
+export async function launch(...flags) {
   if (!existsSync(CHROMIUM)) throw new Error(`no Chromium at ${CHROMIUM}: apt-get install chromium`);
-  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  return chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
 }
 
 /** Closes all pages; for after each test. */
@@ -20,6 +24,7 @@ export const leave = (browser) => Promise.all(browser.contexts().map((context) =
 /** A page at `address` in a context of its own, with the `complaints` and `requests` it has had so far. */
 export async function open(browser, address, { width = 1440, height = 900, before, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, ...options });
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   const complaints = [];
   const requests = [];

@@ -31,25 +31,33 @@ test("a killed engine is down within 3 s, and is picked up when it returns on it
   await hyper.kill();
   await state(page, hyper.origin, "down", WITHIN);
   const card = page.locator(`.engine[data-origin="${hyper.origin}"]`);
-  assert.equal(await card.locator('[data-metric="requests_per_sec"]').textContent(), "—");
-  await page.locator(".notices .bad", { hasText: "hyper is down" }).waitFor();
+  assert.equal(await card.locator('[data-metric="successes_per_sec"]').textContent(), "—");
+  await page.locator(".notices .bad", { hasText: /hyper stopped answering at \d\d:\d\d:\d\d \(\d+ s ago\)/ }).waitFor();
+  await page.locator(".events [data-open]", { hasText: /hyper stopped answering, .*journalctl -u fastgo@hyper/ }).waitFor();
   assert.match(await page.title(), /1 down/);
   assert.ok(await page.locator(`.engine[data-origin="${pool.origin}"] .status[data-state="live"]`).isVisible());
   hyper = await serve("hyper", { port: hyper.port });
   await state(page, hyper.origin, "live", 5000);
-  await page.locator(".notices .good", { hasText: "All is well" }).waitFor();
+  await page.locator(".notices .good", { hasText: "No problems" }).waitFor();
+  await page.locator(".events li", { hasText: /hyper stopped answering and restarted after \d+ s/ }).waitFor();
 });
 
-test("an engine that falls silent is told within 3 s, and nothing old is passed off as new", async () => {
+test("an engine that falls silent shows within 3 s, nothing old is passed off as new, and the silence is kept", async () => {
   const page = await open(browser, `${hyper.origin}/dashboard`);
   await page.locator('.status[data-state="live"]').waitFor();
   await drawn(page, "connections", 2);
   hyper.signal("SIGSTOP");
   await page.locator('.status[data-state="stale"]').waitFor({ timeout: WITHIN + 1000 });
   assert.equal(await page.locator('[data-metric="active_connections"]').textContent(), "—");
-  await page.locator(".notices", { hasText: "hyper is silent" }).waitFor();
+  await page.locator(".notices", { hasText: /No data from hyper for \d s/ }).waitFor();
+  assert.match(await page.locator(".facts").textContent(), /as of \d\d:\d\d:\d\d/);
+  assert.match(await page.locator(".board").textContent(), /as of \d\d:\d\d:\d\d/);
+  assert.ok(Number(await page.locator(".board .lamps").evaluate((e) => getComputedStyle(e).opacity)) < 0.7, "old values are dimmed");
+  await page.waitForTimeout(2000);
   hyper.signal("SIGCONT");
   await page.locator('.status[data-state="live"]').waitFor({ timeout: 10_000 });
+  await page.locator(".events li", { hasText: /hyper did not run for \d+ s/ }).waitFor();
+  assert.equal(await page.locator("main[data-stale]").count(), 0);
 });
 
 test("a hidden tab holds no stream; back in sight it fills the gap", async () => {
@@ -86,14 +94,14 @@ test("a draining engine says so, then is down", async () => {
   await mortal.ended;
 });
 
-test("bad addresses in ?engines= are told, the others go on", async () => {
+test("bad addresses in ?engines= are reported, the others go on", async () => {
   const page = await open(browser, compare(pool.origin, "ftp://pi", "nonsense", hyper.origin));
   await state(page, pool.origin, "live");
   await state(page, hyper.origin, "live");
   assert.equal(await page.locator(".engine").count(), 2);
-  const told = await page.locator(".notices li").allTextContents();
-  assert.ok(told.some((text) => text.includes("ftp://pi") && text.includes("left out")), told.join());
-  assert.ok(told.some((text) => text.includes("nonsense")), told.join());
+  const said = await page.locator(".notices li").allTextContents();
+  assert.ok(said.some((text) => text.includes("ftp://pi") && text.includes("left out")), said.join());
+  assert.ok(said.some((text) => text.includes("nonsense")), said.join());
 });
 
 test("two engines of a kind stay apart", async () => {
@@ -102,7 +110,33 @@ test("two engines of a kind stay apart", async () => {
   await state(page, twin.origin, "live");
   const names = await page.locator(".engine .engine-name").allTextContents();
   assert.deepEqual(names, [hyper, twin].map((e) => `hyper 127.0.0.1:${e.port}`));
-  await page.locator(".work-note", { hasText: "Different work per request" }).waitFor();
+  await page.locator(".work-note", { hasText: "The engines simulate different work (10 ms, none), so speed cannot be compared" }).waitFor();
+});
+
+test("six engines fit side by side, each figure in its column", async () => {
+  const six = await Promise.all(Array.from({ length: 6 }, () => serve("hyper")));
+  for (const [width, height] of [[360, 740], [1440, 900]]) {
+    const page = await open(browser, compare(...six.map(({ origin }) => origin)), { width, height });
+    await state(page, six[5].origin, "live");
+    for (const { origin } of six) await fetch(origin);
+    await page.locator(".comparison table").waitFor();
+    const { wide, overlaps } = await page.evaluate(() => ({
+      wide: document.documentElement.scrollWidth,
+      overlaps: [...document.querySelectorAll(".comparison tr")].flatMap((row) => [...row.cells].filter((cell) => cell.scrollWidth > cell.clientWidth)).length,
+    }));
+    assert.ok(wide <= width, `${wide} px wide on ${width}`);
+    assert.equal(overlaps, 0, `figures wider than their column on ${width} px`);
+  }
+  await Promise.all(six.map((engine) => engine.stop()));
+});
+
+test("an engine that is alone on a compare page has how to load it, and no table", async () => {
+  const lone = await serve("may");
+  const page = await open(browser, compare(lone.origin));
+  await page.locator(".comparison .command code", { hasText: lone.origin }).waitFor();
+  await fetch(lone.origin);
+  await page.locator(".comparison").waitFor({ state: "hidden" });
+  await lone.stop();
 });
 
 test("history is drawn across a page that opens late", async () => {

@@ -1,8 +1,8 @@
-// Starts the real binary for a test, tells where it listens, and puts load on it; loopback only.
+// Starts the real binary for a test, finds where it listens, and puts load on it; loopback only.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import http from "node:http";
 import net from "node:net";
 import path from "node:path";
@@ -10,12 +10,14 @@ import { createInterface } from "node:readline";
 
 export const ROOT = path.resolve(import.meta.dirname, "../../..");
 const BINARY = path.resolve(process.env.FASTGO_BIN ?? path.join(ROOT, "target/release/fastgo"));
-export const ENGINES = ["worker-pool", "may", "hyper"];
 const HOST = "127.0.0.1";
-/** Longest wait (ms) for anything a server should do at once. */
-const PATIENCE = 15_000;
+/** Longest wait (ms) for anything a server should do; a busy machine takes its time. */
+const PATIENCE = 60_000;
 
 if (!existsSync(BINARY)) throw new Error(`no fastgo binary at ${BINARY}: build it, or name it in FASTGO_BIN`);
+
+/** The engines that serve the whole contract, as the binary lists them. */
+export const ENGINES = execFileSync(BINARY, ["engines"], { encoding: "utf8" }).trim().split("\n").map((line) => line.split(" ")[0]);
 
 const started = [];
 
@@ -23,14 +25,15 @@ class Process {
   constructor(args, env) {
     this.lines = [];
     this.child = spawn(BINARY, args, {
-      env: { ...process.env, METRICS_LOG_INTERVAL: "60s", ...env }, stdio: ["ignore", "pipe", "pipe"],
+      // Without a state directory, unless a test gives one: what a test does is not kept for the next.
+      env: { ...process.env, HOME: "", XDG_STATE_HOME: "", STATE_DIRECTORY: "", METRICS_LOG_INTERVAL: "60s", ...env }, stdio: ["ignore", "pipe", "pipe"],
     });
     started.push(this);
     this.ended = once(this.child, "exit");
-    for (const out of [this.child.stdout, this.child.stderr]) createInterface(out).on("line", (line) => this.hear(line));
+    for (const out of [this.child.stdout, this.child.stderr]) createInterface(out).on("line", (line) => this.note(line));
   }
 
-  hear(line) {
+  note(line) {
     this.lines.push(line);
     this.child.emit("line", line);
   }
@@ -69,6 +72,9 @@ class Process {
   }
 }
 
+/** Runs a command of the binary to its end; gives what it printed. */
+export const command = (...args) => execFileSync(BINARY, args, { encoding: "utf8", env: { ...process.env, HOME: "", XDG_STATE_HOME: "", STATE_DIRECTORY: "" } });
+
 /** Stops whatever a test file started and did not stop itself. */
 export const stopAll = () => Promise.all(started.map((process) => process.stop()));
 
@@ -79,7 +85,7 @@ export async function serve(engine, { port = 0, ...env } = {}) {
   return Object.assign(process, { engine, port: Number(listening), origin: `http://${HOST}:${listening}` });
 }
 
-/** All engines as `fastgo all` starts them, each told of its peers, on free ports. */
+/** All engines as `fastgo all` starts them, each with the others as peers, on free ports. */
 export async function serveAll(env = {}) {
   const process = new Process(["all", "--port", "0", "--bind", HOST], env);
   const origins = {};
@@ -87,10 +93,18 @@ export async function serveAll(env = {}) {
     const [, port] = await process.line(new RegExp(`^${engine} .*listening on http://[^ ]*:(\\d+)`));
     origins[engine] = `http://${HOST}:${port}`;
   }
-  return Object.assign(process, { origins });
+  return Object.assign(process, { origins, signalEngine: (engine, name) => signalChild(process.child.pid, engine, name) });
 }
 
-/** The engine's own word. */
+/** Sends a signal to the child of `parent` that serves `engine`. */
+function signalChild(parent, engine, name) {
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8").trim().split(" ");
+  const child = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(engine));
+  if (!child) throw new Error(`no child of ${parent} serves ${engine}`);
+  globalThis.process.kill(Number(child), name);
+}
+
+/** What the engine reports of itself. */
 export async function metrics(origin) {
   const answer = await fetch(`${origin}/metrics`, { headers: { Accept: "application/json" } });
   return answer.json();
@@ -122,8 +136,26 @@ export function load(origin, connections) {
   };
 }
 
-/** Opens `connections` that say nothing, and keeps them until the process ends. */
+/** Keeps `users` asking all `origins` at once, each for the next answers only when the last have come: all get the same load. */
+export function loadAlike(origins, users) {
+  const agent = new http.Agent({ keepAlive: true });
+  let running = true;
+  const get = (origin) => new Promise((done) => {
+    http.get(origin, { agent }, (answer) => answer.resume().on("end", done).on("error", done)).on("error", done);
+  });
+  const ask = async () => {
+    while (running) await Promise.all([...origins.map(get), new Promise((done) => setTimeout(done, 20))]);
+  };
+  for (let i = 0; i < users; i++) ask();
+  return () => {
+    running = false;
+    agent.destroy();
+  };
+}
+
+/** Opens `connections` that send nothing, and keeps them until released or the process ends. */
 export function hold(origin, connections) {
   const { hostname, port } = new URL(origin);
-  for (let i = 0; i < connections; i++) net.connect(Number(port), hostname).on("error", () => {}).resume();
+  const sockets = Array.from({ length: connections }, () => net.connect(Number(port), hostname).on("error", () => {}).resume());
+  return () => sockets.forEach((socket) => socket.destroy());
 }

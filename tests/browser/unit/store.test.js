@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Clock } from "../../../static/js/clock.js";
+import { sampleOf } from "../../../static/js/past.js";
 import { CAPACITY, Store } from "../../../static/js/store.js";
 import { at, fill, sample } from "./sample.js";
 
@@ -28,7 +29,7 @@ test("takes each sample once, whatever the history repeats", () => {
   assert.equal(store.lastTime, at(12));
 });
 
-test("starts afresh when the clock steps back", () => {
+test("starts again when the clock steps back", () => {
   const store = fill(new Store(), 100, 110);
   assert.equal(store.push(sample(50), at(50)), true);
   assert.equal(store.size, 1);
@@ -57,19 +58,56 @@ test("has no latency without a request, no board value without a board", () => {
   }
 });
 
-test("tells the memory that came with each connection, given enough of them and an empty moment", () => {
+test("knows the memory that came with each connection, given enough of them and an idle baseline", () => {
   const store = new Store();
-  const push = (n, active_connections, memory_alloc_mb, uptime_seconds = n + 1) =>
-    store.push(sample(n, { active_connections, memory_alloc_mb, uptime_seconds }), at(n));
+  const push = (n, connections, memory_alloc_mb, changes = {}) => store.push(sample(n, {
+    active_connections: connections, sse_subscribers: 0, requests_per_sec: 0, memory_alloc_mb, connections: { accepted: 0 }, ...changes,
+  }), at(n));
   push(0, 2000, 30);
-  push(1, 0, 12);
-  push(2, 10, 10);
-  push(3, 999, 11);
-  push(4, 1024, 11);
-  push(5, 1024, 9);
-  push(6, 2000, 30, 1);
-  const told = Array.from({ length: 7 }, (_, i) => store.value("bytes_per_connection", i));
-  assert.deepEqual(told, [NaN, NaN, NaN, NaN, 1024, 0, NaN]);
+  for (const [n, memory] of [[1, 12], [2, 11], [3, 12], [4, 10]]) push(n, 3, memory);
+  push(5, 3, 1, { requests_per_sec: 5 });
+  push(6, 999, 11);
+  push(7, 1024, 11);
+  push(8, 1030, 11, { sse_subscribers: 6 });
+  push(9, 2000, 30, { uptime_seconds: 1 });
+  for (const n of [10, 11, 12]) push(n, 3, 10, { connections: { accepted: 5000 } });
+  push(13, 2000, 30);
+  const shown = Array.from({ length: 14 }, (_, i) => store.value("bytes_per_connection", i));
+  assert.deepEqual(shown.slice(6, 9), [NaN, 1024, 1024], "the least memory while empty for three seconds is the baseline; dashboards do not count");
+  assert.ok([0, 9, 13].every((i) => Number.isNaN(shown[i])), "no baseline: not seen idle, restarted, or idle only after a load");
+});
+
+test("splits the rate into what succeeded and what failed", () => {
+  const store = new Store();
+  const push = (n, good, late, requests_per_sec, uptime_seconds = n) => store.push(sample(n, {
+    uptime_seconds, requests_per_sec, completed_requests: good, error_count: late, total_requests: good + late, responses: { "2xx": good, "4xx": late, "5xx": 0, "408": late },
+  }), at(n));
+  push(0, 0, 0, 0);
+  push(1, 100, 300, 400);
+  push(2, 140, 300, 40);
+  push(5, 140, 600, 300, 5);
+  const row = (key) => [1, 2, 3].map((i) => store.value(key, i));
+  assert.deepEqual(row("successes_per_sec"), [100, 40, 0]);
+  assert.deepEqual(row("errors_per_sec"), [300, 0, 100], "three seconds passed before the last");
+  assert.deepEqual(row("offered_per_sec"), [400, 40, 100]);
+});
+
+test("takes what an engine recorded before its stream, without drawing across what is missing", () => {
+  const live = fill(new Store(), 100, 110);
+  const older = new Store(20);
+  for (let n = 0; n < 105; n += 10) older.push(sample(n, { requests_per_sec: 7 }), at(n));
+  const joined = live.after(older, 10_000);
+  assert.equal(joined.size, 20);
+  assert.deepEqual([joined.firstTime, joined.lastTime], [at(0), at(109)]);
+  assert.deepEqual([joined.value("requests_per_sec", 9), joined.value("requests_per_sec", 10)], [7, 100]);
+  assert.deepEqual([joined.gapAt(at(90)), joined.gapAt(at(100))], [25_000, 2500]);
+  assert.equal(joined.nearest(at(44)), 4);
+  joined.push(sample(110, { total_requests: 11_123 }), at(110));
+  assert.equal(joined.value("requests", 20), 223, "counters go on from the live sample before");
+});
+
+test("a row of a history is a sample again", () => {
+  assert.deepEqual(sampleOf(["latency_ms.p50", "latency_ms.p99", "num_cpu"], [1, null, 4]), { latency_ms: { p50: 1, p99: null, count: 1 }, num_cpu: 4 });
 });
 
 test("finds the sample under the crosshair, and none in a gap", () => {
@@ -82,7 +120,7 @@ test("finds the sample under the crosshair, and none in a gap", () => {
   assert.equal(store.indexAt(at(12)), 10);
 });
 
-test("a snapshot stands still", () => {
+test("a snapshot does not change", () => {
   const store = fill(new Store(), 0, 950);
   const copy = store.snapshot();
   fill(store, 950, 1000);
@@ -91,7 +129,7 @@ test("a snapshot stands still", () => {
   assert.equal(copy.value("requests_per_sec", 0), 100);
 });
 
-test("an engine's clock is moved to the browser's, by two samples that agree", () => {
+test("an engine's clock is shifted to the browser's, by two samples that agree", () => {
   const clock = new Clock();
   clock.start(10_000_000, 9_999_100);
   assert.equal(clock.shift, 0, "a second is the way here");

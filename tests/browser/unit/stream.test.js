@@ -27,7 +27,10 @@ class Source {
   }
 }
 
-function start() {
+/** Lets the answer to "why did it fail" arrive. */
+const settle = () => new Promise((done) => setImmediate(done));
+
+function start({ rejecting = false } = {}) {
   Source.made = [];
   const seen = { states: [], samples: [], histories: [] };
   const time = { now: 1000 };
@@ -35,7 +38,7 @@ function start() {
     state: (state) => seen.states.push(state),
     sample: (sample) => seen.samples.push(sample),
     history: (samples) => seen.histories.push(samples),
-  }, (url) => new Source(url), () => time.now);
+  }, { make: (url) => new Source(url), now: () => time.now, rejects: async () => rejecting });
   const pass = (ms) => {
     for (const end = time.now + ms; time.now < end; ) {
       time.now += 250;
@@ -48,7 +51,7 @@ function start() {
 
 const last = () => Source.made.at(-1);
 
-test("is live once it hears, and hands on history and samples", () => {
+test("is live once an event came, and hands on history and samples", () => {
   const { stream, seen } = start();
   assert.equal(stream.state, "connecting");
   last().say("history", [{ n: 1 }]);
@@ -56,7 +59,7 @@ test("is live once it hears, and hands on history and samples", () => {
   assert.deepEqual(seen, { states: ["connecting", "live"], samples: [{ n: 2 }], histories: [[{ n: 1 }]] });
 });
 
-test("silence shows within 3 seconds, and the connection is made anew", () => {
+test("silence shows within 3 seconds, and the connection is opened again", () => {
   const { stream, pass } = start();
   last().say("message", {});
   pass(2500);
@@ -71,10 +74,11 @@ test("silence shows within 3 seconds, and the connection is made anew", () => {
   assert.equal(stream.state, "live");
 });
 
-test("a lost connection is down at once and tried again within 2 seconds, for ever", () => {
+test("a lost connection is down at once and tried again within 2 seconds, for ever", async () => {
   const { stream, pass } = start();
   last().say("message", {});
   last().say("error", "");
+  await settle();
   assert.equal(stream.state, "down");
   for (let tries = 2; tries < 40; tries++) {
     pass(2000);
@@ -83,6 +87,27 @@ test("a lost connection is down at once and tried again within 2 seconds, for ev
   }
   pass(2000);
   last().say("message", {});
+  assert.equal(stream.state, "live");
+});
+
+test("an engine that answers but accepts no connection is full, not down, until it accepts one", async () => {
+  const { stream, seen, pass } = start({ rejecting: true });
+  for (let tries = 1; tries < 5; tries++) {
+    last().say("error", "");
+    await settle();
+    assert.equal(stream.state, "full");
+    pass(2000);
+  }
+  last().say("message", {});
+  assert.deepEqual(seen.states, ["connecting", "full", "live"]);
+});
+
+test("an answer to why it failed that comes too late changes nothing", async () => {
+  const { stream, pass } = start({ rejecting: true });
+  last().say("error", "");
+  pass(500);
+  last().say("message", {});
+  await settle();
   assert.equal(stream.state, "live");
 });
 
@@ -110,5 +135,5 @@ test("sleeps with the tab, and opens exactly one connection on return", () => {
   stream.start();
   assert.equal(Source.made.length, 2);
   Source.made[0].say("message", { late: true });
-  assert.equal(stream.state, "connecting", "what a closed connection still delivers is not heard");
+  assert.equal(stream.state, "connecting", "what a closed connection still delivers is ignored");
 });

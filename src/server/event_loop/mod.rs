@@ -1,0 +1,271 @@
+//! One serving thread's loop: accepts, reads, answers what needs no work, and watches deadlines.
+//!
+//! A connection is read into the loop's own buffer and decoded in the loop's own session; only one that has to wait in the
+//! middle of something gets a session of its own. An idle connection that asks for something cheap is answered and idle
+//! again after one `recv` and one `send`.
+
+mod serve;
+
+use std::mem::MaybeUninit;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::Ordering::Relaxed;
+
+use rustix::event::epoll::EventFlags;
+use rustix::io::Errno;
+
+use super::Server;
+use super::accept::{Accepted, Acceptor};
+use super::exchange::Exchange;
+use super::heartbeat::Beat;
+use super::memory::FreeMemory;
+use super::permit::PermitKind;
+use super::reactor::{LISTENER, NUDGE, Outcome, Reactor};
+use super::socket::{self, Received};
+use super::table::{Happened, Held, Key, Taken};
+use super::visit::Visit;
+use crate::app::Request;
+use crate::clock::Moment;
+use crate::http::{Expired, Session};
+use crate::metrics::Endpoint;
+
+/// Read from a socket at once.
+const READ_BYTES: usize = 16 * 1024;
+
+/// Events looked at before other work of the thread has its turn.
+const EVENTS: usize = 256;
+
+/// Connections whose deadline has passed that are ended before those that are served have their turn.
+const EXPIRIES: usize = 32;
+
+/// How an engine answers a whole request.
+pub trait Engine {
+    /// Bytes of memory that a detached request takes beside its buffers. Connections are refused work before the sum of
+    /// it passes the memory that unfinished requests may take.
+    fn pending_bytes(&self) -> usize;
+
+    /// Answers `request` at once through `exchange`, or detaches it and answers later.
+    fn respond(&mut self, exchange: Exchange<'_>, request: Request);
+}
+
+/// The loop of one serving thread.
+pub struct EventLoop<E> {
+    server: &'static Server,
+    reactor: &'static Reactor,
+    engine: E,
+    acceptor: Acceptor,
+    buffer: Box<[u8]>,
+    session: Session<Request>,
+    now: Moment,
+    next_look: Moment,
+    beat: Beat,
+    memory: FreeMemory,
+}
+
+impl<E: Engine> EventLoop<E> {
+    /// The loop of serving thread `index`, which accepts from `listener`.
+    ///
+    /// # Errors
+    /// The listening socket cannot be watched.
+    pub fn new(server: &'static Server, index: usize, listener: TcpListener, engine: E) -> anyhow::Result<Self> {
+        let reactor = &server.reactors[index];
+        let now = Moment::now();
+        Ok(Self {
+            server,
+            reactor,
+            engine,
+            acceptor: Acceptor::new(server, reactor, listener)?,
+            buffer: vec![0; READ_BYTES].into(),
+            session: Session::new(now),
+            now,
+            next_look: now,
+            beat: server.heartbeats.register(format!("serving thread {index}")),
+            memory: FreeMemory::default(),
+        })
+    }
+
+    /// Becomes readable, in edges, when [`Self::turn`] has something to do. It is never closed.
+    pub fn as_fd(&self) -> BorrowedFd<'static> {
+        self.reactor.as_fd()
+    }
+
+    /// Does what there is to do, for a bounded time; never waits. If something is left, the reactor is readable again, and
+    /// the caller should let others of its thread run first.
+    ///
+    /// # Panics
+    /// The events cannot be seen; the process then ends.
+    #[inline(never)] // A caller that goes on in another thread must not keep addresses of this one's thread-local variables.
+    pub fn turn(&mut self) -> bool {
+        self.now = Moment::now();
+        let mut space = [const { MaybeUninit::uninit() }; EVENTS];
+        let events = match self.reactor.poll(&mut space) {
+            Ok(events) => &*events,
+            Err(Errno::INTR) => &[],
+            // Only a bug could cause it, and without its events the loop cannot serve any connection.
+            Err(error) => panic!("epoll_wait: {error}"),
+        };
+        let mut more = events.len() == EVENTS;
+        let (mut accept, mut nudged) = (false, false);
+        for event in events {
+            match event.data.u64() {
+                LISTENER => accept = true,
+                NUDGE => nudged = true,
+                key => self.on_event(key.into(), event.flags),
+            }
+        }
+        if nudged {
+            self.beat.beat();
+        }
+        if accept || (nudged && self.acceptor.is_due(self.now)) {
+            more |= self.accept();
+        }
+        more |= self.resume();
+        if nudged && self.now >= self.next_look {
+            more |= self.look_at_clock();
+        }
+        if more {
+            self.reactor.nudge();
+        }
+        more
+    }
+
+    fn on_event(&mut self, key: Key, flags: EventFlags) {
+        let is_reset = flags.intersects(EventFlags::HUP | EventFlags::ERR);
+        let hung_up = is_reset || flags.contains(EventFlags::RDHUP);
+        self.visit(key, Happened { hung_up, is_reset });
+    }
+
+    /// Deals with a connection on whose socket something happened.
+    fn visit(&mut self, key: Key, happened: Happened) {
+        let taken = self.reactor.table().take(key, happened);
+        if let Taken::Serve(stream, ..) = &taken
+            && happened.is_reset
+            && socket::has_timed_out(stream)
+        {
+            self.server.app.metrics.counters.timed_out.fetch_add(1, Relaxed);
+        }
+        self.go_on(key, taken, happened.hung_up);
+    }
+
+    fn go_on(&mut self, key: Key, taken: Taken, hung_up: bool) {
+        match taken {
+            Taken::Serve(stream, held, permit) => self.serve(Visit::again(key, stream, permit, hung_up), held),
+            Taken::Lingering(stream) => self.reactor.linger(key, stream),
+            Taken::Wake(waker) => waker.wake(),
+            Taken::Nothing => {}
+        }
+    }
+
+    /// Accepts a bounded number of connections and serves them; whether more may wait.
+    fn accept(&mut self) -> bool {
+        self.acceptor.start_batch();
+        loop {
+            match self.acceptor.accept(self.now) {
+                Accepted::Connection(stream, permit) => {
+                    let kind = permit.kind;
+                    let mut visit = Visit::first(self.reactor.admit(permit), stream, kind);
+                    if kind == PermitKind::Refused {
+                        self.refuse(&mut visit);
+                    } else {
+                        self.serve(visit, None);
+                    }
+                }
+                Accepted::Nothing => return false,
+                Accepted::BatchEnd => return true,
+            }
+        }
+    }
+
+    /// Serves connections that are to go on without an event; whether more are left.
+    fn resume(&mut self) -> bool {
+        let resumed = self.reactor.table().resumed();
+        for key in resumed {
+            let taken = self.reactor.table().take_resumed(key);
+            self.go_on(key, taken, true);
+        }
+        self.reactor.table().has_resumed()
+    }
+
+    /// Ends what has waited too long, and what is idle once the server stops; whether more is left to look at.
+    fn look_at_clock(&mut self) -> bool {
+        let (expired, is_all) = self.reactor.table().expire(self.now, EXPIRIES);
+        for key in expired {
+            self.expire(key, true);
+        }
+        if !is_all {
+            return true;
+        }
+        self.next_look = self.now + self.server.tick;
+        if self.server.close_idle.load(Relaxed) {
+            let idle = self.reactor.table().idle();
+            for key in idle {
+                self.expire(key, false);
+            }
+        }
+        self.memory.release(self.now);
+        false
+    }
+
+    /// Ends a connection that has waited long enough; `is_late` when that was until its own deadline.
+    fn expire(&mut self, key: Key, is_late: bool) {
+        let taken = self.reactor.table().take(key, Happened { hung_up: true, is_reset: false });
+        let (stream, held, permit) = match taken {
+            Taken::Serve(stream, held, permit) => (stream, held, permit),
+            Taken::Lingering(stream) => return self.dispose(key, stream, None, Outcome::Close),
+            Taken::Wake(waker) => return waker.wake(),
+            Taken::Nothing => return,
+        };
+        let counters = &self.server.app.metrics.counters;
+        let mut visit = Visit::again(key, stream, permit, true);
+        let Some(mut held) = held else {
+            // A request that arrived at the last moment is answered.
+            return match visit.stream.as_ref().map(|stream| socket::receive(stream, &mut self.buffer)) {
+                Some(Received::Bytes(count)) => {
+                    counters.bytes_read(count);
+                    self.session.reset(self.now);
+                    self.session.receive(&self.buffer[..count]);
+                    self.serve_session(visit, None);
+                }
+                Some(Received::Nothing) if permit == PermitKind::Reserve => self.refuse(&mut visit),
+                _ => {
+                    counters.timed_out.fetch_add(u64::from(is_late), Relaxed);
+                    self.leave(&mut visit, None, Outcome::Close);
+                }
+            };
+        };
+        counters.timed_out.fetch_add(1, Relaxed);
+        match held.session.expire() {
+            Expired::Idle => self.leave(&mut visit, None, Outcome::Close),
+            Expired::Response => self.leave(&mut visit, None, Outcome::Reset),
+            Expired::Request => {
+                counters.answered(Endpoint::Rejected, None, 408);
+                self.serve_session(visit, Some(held));
+            }
+        }
+    }
+
+    /// Disposes of a connection, which is watched from now on if it stays.
+    fn leave(&self, visit: &mut Visit, held: Option<Box<Held>>, outcome: Outcome) {
+        let Some(stream) = visit.stream.take() else { return };
+        let ends = matches!(outcome, Outcome::Close | Outcome::Reset);
+        if ends || visit.is_watched || self.reactor.watch(visit.key, &stream) {
+            self.dispose(visit.key, stream, held, outcome);
+        } else {
+            self.dispose(visit.key, stream, None, Outcome::Close);
+        }
+    }
+
+    fn dispose(&self, key: Key, stream: TcpStream, held: Option<Box<Held>>, outcome: Outcome) {
+        self.reactor.dispose(self.server, key, stream, held, outcome, self.now);
+    }
+}
+
+impl<E> Drop for EventLoop<E> {
+    /// A loop ends by a panic alone, and its connections would wait for ever.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(event = "panic", "a serving thread has panicked");
+            std::process::abort();
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The connections of one serving thread: an entry each, and what the server is doing with it.
+
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use slab::Slab;
+
+use super::budget::Charge;
+use super::deadlines::Deadlines;
+use super::permit::{Permit, PermitKind};
+use crate::app::{App, Request};
+use crate::clock::Moment;
+use crate::http::Session;
+
+/// How soon a connection of the reserve must have asked.
+const RESERVE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Names one connection; a key that is used again differs in its generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key {
+    index: u32,
+    generation: u32,
+}
+
+/// A connection's protocol state while it waits for its client, and the memory it is allowed.
+pub(super) struct Held {
+    pub(super) session: Session<Request>,
+    pub(super) charge: Charge,
+}
+
+/// What a connection is doing.
+pub(super) enum State {
+    /// Between two requests.
+    Idle(TcpStream),
+    /// Part of a request has come, or part of a response could not be sent.
+    Waiting(TcpStream, Box<Held>),
+    /// The event loop is serving it.
+    Serving,
+    /// A detached response is being made; what happens on the socket meanwhile is noted.
+    Pending {
+        /// Something has arrived.
+        readable: bool,
+        /// The client is gone: no response can be sent.
+        is_reset: bool,
+        /// Woken when the client is gone.
+        waker: Option<Waker>,
+    },
+    /// The last response was sent; what still arrives is thrown away until the client closes its side.
+    Lingering(TcpStream),
+}
+
+struct Slot {
+    generation: u32,
+    /// Counted as idle; stays so while a request is served that needs no wait.
+    is_idle: bool,
+    /// In the list of those that are to be served without an event.
+    is_resumed: bool,
+    /// Watched for room to write as well.
+    watches_room: bool,
+    permit: Permit,
+    state: State,
+}
+
+/// What happened on a socket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Happened {
+    /// The client has closed its sending side, or the connection broke: reads go on until they say so.
+    pub(super) hung_up: bool,
+    /// The client is gone.
+    pub(super) is_reset: bool,
+}
+
+/// What the event loop is to do with a connection on whose socket something happened.
+pub(super) enum Taken {
+    /// Serve it.
+    Serve(TcpStream, Option<Box<Held>>, PermitKind),
+    /// Throw away its input.
+    Lingering(TcpStream),
+    /// Wake the task that makes its response.
+    Wake(Waker),
+    /// Nothing.
+    Nothing,
+}
+
+/// The entries of one serving thread's connections.
+pub(super) struct Table {
+    app: Arc<App>,
+    slots: Slab<Slot>,
+    deadlines: Deadlines,
+    generation: u32,
+    /// Connections to be served although nothing happens on their sockets, each at most once.
+    resumed: Vec<Key>,
+    most: usize,
+}
+
+impl From<Key> for u64 {
+    fn from(key: Key) -> Self {
+        Self::from(key.generation) << 32 | Self::from(key.index)
+    }
+}
+
+impl From<u64> for Key {
+    fn from(data: u64) -> Self {
+        Self { index: data as u32, generation: (data >> 32) as u32 }
+    }
+}
+
+impl Table {
+    pub(super) fn new(app: Arc<App>, tick: Duration) -> Self {
+        Self {
+            app,
+            slots: Slab::new(),
+            deadlines: Deadlines::new(tick.as_millis() as u64, Moment::now()),
+            generation: 0,
+            resumed: Vec::new(),
+            most: 0,
+        }
+    }
+
+    /// Adds a connection that is being served.
+    pub(super) fn insert(&mut self, permit: Permit) -> Key {
+        // The generations of the reactor's own two descriptors are never given out.
+        self.generation = (self.generation + 1) & 0x7FFF_FFFF;
+        let generation = self.generation;
+        let slot =
+            Slot { generation, is_idle: false, is_resumed: false, watches_room: false, permit, state: State::Serving };
+        let index = self.slots.insert(slot) as u32;
+        self.most = self.most.max(self.slots.len());
+        Key { index, generation }
+    }
+
+    /// The state of a connection, unless it is gone.
+    pub(super) fn state(&mut self, key: Key) -> Option<&mut State> {
+        self.slot(key).map(|slot| &mut slot.state)
+    }
+
+    /// Notes that a connection is watched for room to write from now on; whether it was already.
+    pub(super) fn watch_room(&mut self, key: Key) -> bool {
+        self.slot(key).is_some_and(|slot| std::mem::replace(&mut slot.watches_room, true))
+    }
+
+    /// Has a connection served in the event loop's next turn.
+    pub(super) fn resume(&mut self, key: Key, state: State, now: Moment) {
+        self.set(key, state, Moment::NEVER, now);
+        if let Some(slot) = self.slot(key) {
+            slot.is_resumed = true;
+            self.resumed.push(key);
+        }
+    }
+
+    /// The connections to be served in this turn, for [`Self::take_resumed`].
+    pub(super) fn resumed(&mut self) -> Vec<Key> {
+        std::mem::take(&mut self.resumed)
+    }
+
+    /// Whether there are connections to be served in the next turn.
+    pub(super) fn has_resumed(&self) -> bool {
+        !self.resumed.is_empty()
+    }
+
+    /// Takes one of the connections that are to be served without an event.
+    pub(super) fn take_resumed(&mut self, key: Key) -> Taken {
+        if let Some(slot) = self.slot(key) {
+            slot.is_resumed = false;
+        }
+        // Whether the client has closed its side meanwhile is not known: reads find out.
+        self.take(key, Happened { hung_up: true, is_reset: false })
+    }
+
+    /// Takes a connection for the event loop, or notes what happened for the task that has it.
+    pub(super) fn take(&mut self, key: Key, happened: Happened) -> Taken {
+        // What has happened to one that is to be resumed is seen then.
+        let Some(slot) = self.slot(key).filter(|slot| !slot.is_resumed) else { return Taken::Nothing };
+        match std::mem::replace(&mut slot.state, State::Serving) {
+            State::Idle(stream) => Taken::Serve(stream, None, slot.permit.kind),
+            State::Waiting(stream, held) => Taken::Serve(stream, Some(held), slot.permit.kind),
+            State::Lingering(stream) => Taken::Lingering(stream),
+            State::Serving => Taken::Nothing,
+            State::Pending { is_reset, waker, .. } => {
+                let is_reset = is_reset || happened.is_reset;
+                let (waker, woken) = if is_reset { (None, waker) } else { (waker, None) };
+                slot.state = State::Pending { readable: true, is_reset, waker };
+                woken.map_or(Taken::Nothing, Taken::Wake)
+            }
+        }
+    }
+
+    /// Puts a connection into a state in which it waits until `deadline`.
+    pub(super) fn set(&mut self, key: Key, state: State, deadline: Moment, now: Moment) {
+        if let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) {
+            let is_idle = matches!(state, State::Idle(_));
+            let has_asked = !matches!(state, State::Idle(_) | State::Waiting(..));
+            let deadline = match slot.permit.kind {
+                PermitKind::Reserve if !has_asked => deadline.min(now + RESERVE_PATIENCE),
+                _ => deadline,
+            };
+            if is_idle != slot.is_idle {
+                slot.is_idle = is_idle;
+                self.app.metrics.counters.idle_changed(if is_idle { 1 } else { -1 });
+            }
+            slot.state = state;
+            if deadline == Moment::NEVER {
+                self.deadlines.clear(key.index as usize);
+            } else {
+                self.deadlines.set(key.index as usize, deadline);
+            }
+        }
+    }
+
+    /// Puts a connection back as it was taken, with the deadline that it has.
+    pub(super) fn put_back(&mut self, key: Key, state: State) {
+        if let Some(slot) = self.slot(key) {
+            slot.state = state;
+        }
+    }
+
+    /// Removes a connection and gives its permit.
+    pub(super) fn remove(&mut self, key: Key) -> Option<Permit> {
+        self.slot(key)?;
+        self.deadlines.clear(key.index as usize);
+        let slot = self.slots.remove(key.index as usize);
+        if slot.is_idle {
+            self.app.metrics.counters.idle_changed(-1);
+        }
+        // A reallocation costs as much as the entries that are left: once for each halving.
+        if self.slots.is_empty() && self.most > 1024 {
+            self.slots.shrink_to_fit();
+            self.deadlines.shrink(0);
+            self.most = 0;
+        }
+        Some(slot.permit)
+    }
+
+    /// Up to `most` connections whose deadline has passed by `now`, and whether those are all.
+    pub(super) fn expire(&mut self, now: Moment, most: usize) -> (Vec<Key>, bool) {
+        let mut expired = Vec::new();
+        let is_all = self.deadlines.expire(now, most, &mut expired);
+        (expired.into_iter().filter_map(|index| self.key_at(index)).collect(), is_all)
+    }
+
+    /// Every connection that is idle.
+    pub(super) fn idle(&self) -> Vec<Key> {
+        let idle = self.slots.iter().filter(|(_, slot)| matches!(slot.state, State::Idle(_)));
+        idle.map(|(index, slot)| Key { index: index as u32, generation: slot.generation }).collect()
+    }
+
+    /// How many connections only wait for their client to close.
+    pub(super) fn lingering(&self) -> u64 {
+        let lingers =
+            |slot: &Slot| matches!(slot.state, State::Lingering(_)) && !matches!(slot.permit.kind, PermitKind::Refused);
+        self.slots.iter().filter(|(_, slot)| lingers(slot)).count() as u64
+    }
+
+    fn key_at(&self, index: usize) -> Option<Key> {
+        self.slots.get(index).map(|slot| Key { index: index as u32, generation: slot.generation })
+    }
+
+    fn slot(&mut self, key: Key) -> Option<&mut Slot> {
+        self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation)
+    }
+}
