@@ -58,7 +58,7 @@ unload() {
     eval "$(cat client.out)"
     echo "   # $(cat client.out)"
 }
-# The client was answered, nobody refused it, and it lost at most $1 responses (default: none).
+# The client was answered in time and never refused, and it lost at most $1 responses (default: none).
 unbroken() {
-    [ "$refused" = 0 ] && [ "$other" = 0 ] && [ "$lost" -le "${1:-0}" ] && [ "$answered" -gt 0 ]
+    [ "$refused" = 0 ] && [ "$other" = 0 ] && [ "$late" = 0 ] && [ "$lost" -le "${1:-0}" ] && [ "$answered" -gt 0 ]
 }

@@ -1,4 +1,4 @@
-"""Tells how long a service takes until it says READY=1, and fails when that is more than the limit.
+"""Measures how long a service takes until it sends READY=1, and fails when that is more than the limit.
 
 python3 ready.py LIMIT_MS COMMAND...      the best of five starts, on a port of the kernel's choice; said on
                                           file descriptor 3

@@ -1,28 +1,35 @@
 #!/bin/bash
-# The life of the package on a real system, in the guest: old.deb is installed, disturbed in every way, upgraded to
-# new.deb (built with the feature test-hooks), downgraded, removed and purged.
+# The life of the package on a real system, in the guest. first.deb is release 0.1.0, old.deb the package under test, and
+# public/ a signed apt repository with new.deb: the same with a higher version, built with the feature test-hooks.
+# The file `plan` says what to run: tests="NAME..." and repeat=N, how often each disturbance comes.
 set -u
 exec 3>&1 # for remarks between the assertions
 . ./lib.sh
 . ./systemd.sh
+. ./network.sh
+. ./fences.sh
 . ./package.sh
+. ./plan
 
-snapshot() { find /etc /usr /var /opt /home /root /srv -xdev ! -path '/var/log/*' ! -path '/var/cache/*' ! -path '/var/tmp/*' ! -path '/var/lib/dpkg/*' ! -path '/var/lib/apt/*' ! -path '/var/lib/systemd/*' | sort; }
-snapshot >before
+# What outlives a reboot: the counts and the tests that are still to come.
+state=/var/tmp/state
+if [ "$BOOT" = 1 ]; then
+    left="$tests"
+    snapshot >/var/tmp/before
+else
+    . $state
+fi
+# reboot CODE: ends this boot as packaging/test/vm says; the next test runs after it.
+reboot() {
+    declare -p passed failed left port >$state
+    sync $state
+    exit "$1"
+}
 
-test_install
-test_pages
-test_journal
-test_sandbox
-test_board
-test_kill
-test_restart
-test_reload
-test_port_change
-test_port_taken
-test_bad_settings
-test_upgrade
-test_hang
-test_downgrade
-test_remove_and_purge
+while [ -n "$left" ]; do
+    read -r test left <<<"$left"
+    began=$SECONDS
+    "test_$test"
+    echo "   # $test: $((SECONDS - began)) s"
+done
 summary
