@@ -4,9 +4,10 @@
 //   k6 run -e TARGET_URL=http://raspberrypi.local:8081 -e DURATION=8h loadtest/k6-soak.js
 //
 // Fails when the engine restarted, when its resident memory grew by more than GROWTH_MB after the first tenth of the
-// run, or when answers are not what its settings allow.
+// run, or when requests fail or are slower than its settings allow.
 //
-// Switches: TARGET_URL, HOST, PORT, VUS (50), DURATION (1h), GROWTH_MB (16), QUICK=1, SLACK_MS (250), SUMMARY (JSON file).
+// Switches: TARGET_URL, HOST, PORT, VUS (50), DURATION (1h), GROWTH_MB (16, in MiB), QUICK=1, ALLOW_OVERLOAD=1,
+// SLACK_MS (250), SUMMARY (JSON file).
 
 import { check, sleep } from 'k6';
 import exec from 'k6/execution';
@@ -16,8 +17,11 @@ import { Gauge, Trend } from 'k6/metrics';
 import { record, thresholds } from './lib/answers.js';
 import { expectClosedLoop } from './lib/expect.js';
 import { seconds, users, wholeNumber } from './lib/plan.js';
-import { TREND_STATS, engineLines, outputs, table } from './lib/summary.js';
+import { TREND_STATS, count, engineLines, outputs, table } from './lib/summary.js';
 import { findTarget, readMetrics } from './lib/target.js';
+import { answerFailures, headline, thousands } from './lib/verdict.js';
+
+export { stopRuns as teardown } from './lib/run.js';
 
 const USERS = users(50);
 const SECONDS = seconds(3600);
@@ -27,7 +31,7 @@ const SETTLED_AFTER_SECONDS = SECONDS / 10;
 
 const growth = new Gauge('memory_growth_mb');
 const watched = {
-    'memory MB': [new Trend('server_memory_mb'), said => said.memory_alloc_mb],
+    'memory MiB': [new Trend('server_memory_mb'), said => said.memory_alloc_mb],
     'CPU %': [new Trend('server_cpu_percent'), said => said.cpu_usage_percent],
     'open files': [new Trend('server_open_fds'), said => said.open_fds],
     connections: [new Trend('server_connections'), said => said.active_connections],
@@ -61,7 +65,7 @@ let lastUptime = 0;
 export function watch({ engine }) {
     const said = readMetrics(engine.url);
     const alive = check(said, {
-        'metrics are answered': metrics => metrics !== null,
+        '/metrics answers': metrics => metrics !== null,
         'the engine has not restarted': metrics => metrics === null || metrics.uptime_seconds >= lastUptime,
     });
     if (alive) {
@@ -89,10 +93,18 @@ export function handleSummary(data) {
         const values = (data.metrics[trend.name] || { values: {} }).values;
         return [name, ...['min', 'p(50)', 'max'].map(key => (values.count ? values[key].toFixed(1) : '-'))];
     });
-    return outputs('k6-soak', data, [
+    const grown = data.metrics.memory_growth_mb;
+    const mb = grown ? grown.values.value.toFixed(1) : '?';
+    const passed = `${thousands(count(data, 'ok_200'))} requests answered with 200; memory grew by ${mb} MiB.`;
+    const verdict = headline(data, passed, {
+        memory_growth_mb: `memory grew by ${mb} MiB.`,
+        ...answerFailures(data, expected),
+        checks: 'the engine restarted, or /metrics did not answer.',
+    });
+    return outputs('k6-soak', data, verdict, expected.explanation, [
         `${USERS} users, ${SECONDS} s`,
         ...engineLines(data, engine, expected),
-        ...table([['of the engine', 'min', 'p50', 'max'], ...rows]),
+        ...table([['engine', 'min', 'p50', 'max'], ...rows]),
         '',
     ]);
 }

@@ -7,17 +7,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from bench.servers import FASTGO
 
-
-def describe():
+def describe(binary):
     """Pairs of what and value, for the head of a results page."""
     return [
         ("processor", f"{_processor()}, {os.cpu_count()} cores, {platform.machine()}"),
         ("memory", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB, "
                    f"pages of {os.sysconf('SC_PAGE_SIZE') // 1024} KiB"),
         ("system", f"{_distribution()}, Linux {platform.release().split('-')[0]}"),
-        ("versions", ", ".join(_versions())),
+        ("versions", ", ".join(_versions(binary))),
     ]
 
 
@@ -33,8 +31,8 @@ def _distribution():
     return platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
 
 
-def _versions():
-    yield _first_line(str(FASTGO), "--version")
+def _versions(binary):
+    yield _first_line(str(binary), "--version")
     yield " ".join(_first_line("wrk", "--version").split()[:2])
     for command in (["rustc", "--version"], ["go", "version"], ["/usr/sbin/nginx", "-v"]):
         if shutil.which(command[0]):

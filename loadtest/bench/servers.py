@@ -7,22 +7,25 @@ from pathlib import Path
 
 LOADTEST = Path(__file__).resolve().parent.parent
 PEERS = LOADTEST / "peers"
-FASTGO = Path(os.environ.get("FASTGO_BIN", LOADTEST.parent / "target/release/fastgo"))
+DEFAULT_BINARY = Path(os.environ.get("FASTGO_BIN", LOADTEST.parent / "target/release/fastgo"))
 
 
 @dataclass(frozen=True)
 class Engine:
-    """One engine of fastgo, with its default settings."""
+    """One engine of fastgo, with its default settings but for `options`."""
 
     name: str
+    binary: Path = DEFAULT_BINARY
+    options: tuple = ()
 
     is_peer = False
 
     def command(self, port, _directory, _cores):
-        return [str(FASTGO), "serve", self.name, "--bind", "127.0.0.1", "--port", str(port)]
+        where = ("--bind", "127.0.0.1", "--port", str(port))
+        return [str(self.binary), "serve", self.name, *where, *self.options]
 
     def is_here(self):
-        return FASTGO.exists()
+        return self.binary.exists()
 
 
 @dataclass(frozen=True)
@@ -63,33 +66,23 @@ class Nginx:
         return _nginx() is not None
 
 
-ENGINES = [Engine("worker-pool"), Engine("may"), Engine("hyper")]
-ALL = [
-    *ENGINES,
-    Peer("hello-hyper-multi-thread"),
-    Peer("hello-hyper-thread-per-core"),
-    Peer("stock-may"),
-    Nginx(),
-    Peer("fasthttp-worker-pool"),
-    Peer("fiber"),
-    Peer("chi-net-http"),
-]
+ENGINES = ["may", "hyper", "worker-pool"]
 
 
-@dataclass(frozen=True)
-class Pair:
-    """An engine, the bare server of the same make, and how much more CPU per request the engine may take."""
-
-    engine: str
-    peer: str
-    goal: float
-
-
-PAIRS = [
-    Pair("hyper", "hello-hyper-thread-per-core", 1.15),
-    Pair("may", "stock-may", 1.15),
-    Pair("worker-pool", "hello-hyper-multi-thread", 1.30),
-]
+def everything(binary):
+    """All servers, each engine beside the bare server of its kind, so that the two are measured shortly after each other."""
+    return [
+        Engine("may", binary),
+        Peer("stock-may"),
+        Engine("hyper", binary),
+        Peer("hello-hyper-thread-per-core"),
+        Engine("worker-pool", binary),
+        Peer("hello-hyper-multi-thread"),
+        Nginx(),
+        Peer("fasthttp-worker-pool"),
+        Peer("fiber"),
+        Peer("chi-net-http"),
+    ]
 
 
 def core_count(cores):

@@ -1,4 +1,4 @@
-// What an engine's settings allow, so that a script judges an answer by them and not by a number pulled from the air.
+// What an engine's settings allow, so that a script judges answers by them and not by a fixed number.
 
 import { parseSeconds, wholeNumber } from './plan.js';
 
@@ -6,74 +6,62 @@ import { parseSeconds, wholeNumber } from './plan.js';
 const SLACK_MS = wholeNumber('SLACK_MS', 250);
 // The time that the settings explain is an average: single answers may take this much more of it.
 const SPREAD = 1.5;
+// A test that overloads the engine on purpose accepts 503, 408 and the time in the queue.
+const ALLOW_OVERLOAD = __ENV.ALLOW_OVERLOAD === '1';
 
 /** The work of one request to `/` in milliseconds; 0 for `none`. */
 export function workMs(engine) {
     return engine.work === 'none' ? 0 : parseSeconds(engine.work.replace(/^(sleep|cpu):/, '')) * 1000;
 }
 
-/** Requests per second that the work itself allows, or Infinity: a sleep holds up only those who have few workers. */
+/** Requests per second that the work itself allows, or Infinity: without a pool, requests can sleep at the same time. */
 export function capacity(engine) {
     const busy = workMs(engine) / 1000;
-    const isPool = engine.engine === 'worker-pool';
-    const atOnce = engine.work.startsWith('cpu:')
-        ? Math.min(engine.cores, engine.workers)
-        : isPool
-          ? engine.workers
-          : Infinity;
+    const pool = engine.workers || Infinity;
+    const atOnce = engine.work.startsWith('cpu:') ? Math.min(engine.cores, engine.threads, pool) : pool;
     return busy > 0 ? atOnce / busy : Infinity;
 }
 
 /**
- * Judges a closed loop: `users` who each send a request, wait for the answer, and pause for `pauseSeconds`.
+ * What to expect of a closed loop: `users` who each send a request, wait for the answer, and pause for `pauseSeconds`.
  *
  * By Little's law the requests per second are users / (pause + answer time), and never more than the capacity; from
  * there on the answer time grows until both sides agree.
  */
 export function expectClosedLoop(engine, users, pauseSeconds) {
     const limit = capacity(engine);
-    const wanted = users / (pauseSeconds + workMs(engine) / 1000);
+    const needed = users / (pauseSeconds + workMs(engine) / 1000);
     const waitMs = Math.max(workMs(engine), (users / limit - pauseSeconds) * 1000);
-    return verdict(
-        engine,
-        wanted,
-        limit,
-        Math.min(waitMs, engine.longestWaitMs),
-        `answers take up to ${(waitMs / 1000).toFixed(1)} s`,
-    );
+    return expectation(engine, needed, limit, Math.min(waitMs, engine.longestWaitMs));
 }
 
-/** Judges an open model: `rate` requests a second, whatever the answers take. */
+/** What to expect in an open model: `rate` requests a second, however long the answers take. */
 export function expectRate(engine, rate) {
-    return verdict(
-        engine,
-        rate,
-        capacity(engine),
-        workMs(engine),
-        'the longer the load lasts, the longer the answers take',
-    );
+    return expectation(engine, rate, capacity(engine), workMs(engine));
 }
 
-function verdict(engine, wanted, limit, expectedMs, consequence) {
-    const overloaded = wanted > limit;
+function expectation(engine, needed, limit, waitMs) {
+    const overloaded = needed > limit;
+    const overloadAllowed = overloaded && ALLOW_OVERLOAD;
     return {
         overloaded,
-        boundMs: Math.round(expectedMs * SPREAD + SLACK_MS),
-        explanation: overloaded ? explainOverload(engine, wanted, limit, consequence) : [],
+        overloadAllowed,
+        boundMs: Math.round((overloadAllowed ? waitMs : workMs(engine)) * SPREAD + SLACK_MS),
+        explanation: overloaded ? explainOverload(engine, needed, limit) : [],
     };
 }
 
-function explainOverload(engine, wanted, limit, consequence) {
+function explainOverload(engine, needed, limit) {
     const atOnce = Math.round((limit * workMs(engine)) / 1000);
     const lines = [
-        `This load wants ${Math.round(wanted)} requests a second. ${engine.engine} runs ${engine.work} for each, ${atOnce} at a time, which`,
-        `makes ${Math.round(limit)} a second. So what is measured here is queueing, not a fault: ${consequence}.`,
+        `The server is overloaded: this load needs ${Math.round(needed)} requests/s, and the settings of ${engine.engine} allow ${Math.round(limit)}/s`,
+        `(work ${engine.work}, ${atOnce} at a time). This test measures queueing.`,
     ];
     if (engine.queue) {
-        const enough = Math.ceil(((wanted * workMs(engine)) / 1000) * SPREAD);
+        const enough = Math.ceil(((needed * workMs(engine)) / 1000) * SPREAD);
         lines.push(
-            `Once ${engine.queue} requests wait, the next one gets 503; one that waits for ${engine.longestWaitMs / 1000} s gets 408.`,
-            `To serve all of this load: WORKERS=${enough}, or shorter work (WORK=sleep:10ms).`,
+            `A request that waits for ${engine.longestWaitMs / 1000} s gets 408; while ${engine.queue} wait, the next one gets 503.`,
+            `To serve this load: --workers ${enough} (or WORKERS=${enough} in /etc/fastgo/worker-pool.env), or less work for each request.`,
         );
     }
     return lines;

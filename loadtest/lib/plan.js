@@ -1,5 +1,7 @@
 // How many users and how long: the script's own plan, unless VUS, DURATION or QUICK=1 say otherwise.
 
+import exec from 'k6/execution';
+
 const QUICK = __ENV.QUICK === '1';
 const QUICK_SECONDS = 6;
 const QUICK_USERS = 20;
@@ -19,7 +21,7 @@ export function seconds(planned) {
 export function wholeNumber(name, fallback) {
     const text = __ENV[name] || String(fallback);
     if (!/^[1-9]\d*$/.test(text)) {
-        throw new Error(`${name} must be a whole number of at least 1, not "${text}"`);
+        exec.test.abort(`${name} must be a whole number of at least 1, not "${text}"`);
     }
     return Number(text);
 }
@@ -37,7 +39,7 @@ export function parseSeconds(text) {
     const unit = { h: 3600, m: 60, s: 1, ms: 1e-3, us: 1e-6, µs: 1e-6, ns: 1e-9 };
     const parts = [...text.matchAll(/([\d.]+)\s*(ms|us|µs|ns|h|m|s)\s*/g)];
     if (!parts.length || parts.map(part => part[0]).join('') !== text) {
-        throw new Error(`"${text}" is no duration; write for example 90s, 5m or 1h30m`);
+        exec.test.abort(`"${text}" is not a duration: write for example 90s, 5m or 1h30m`);
     }
     return parts.reduce((sum, [, number, name]) => sum + Number(number) * unit[name], 0);
 }

@@ -1,15 +1,37 @@
-// The end of a run: a table for people on the terminal and everything as JSON in a file.
+// The end of a run: the verdict and a table for people on the terminal, and everything as JSON in a file.
+
+import { KINDS } from './answers.js';
+import { thousands } from './verdict.js';
 
 const TREND = ['min', 'avg', 'p(50)', 'p(90)', 'p(95)', 'p(99)', 'p(99.9)', 'max'];
+const NAMES = {
+    ok_200: '200 OK',
+    rejected_503: '503',
+    expired_408: '408',
+    other_status: 'other',
+    no_answer: 'no answer',
+};
 
 /** For `summaryTrendStats`: exactly what the tables below use. */
 export const TREND_STATS = [...TREND, 'count'];
 
-/** A handleSummary result: the text, and the JSON in SUMMARY (default `NAME.summary.json`; empty for no file). */
-export function outputs(name, data, lines) {
+/**
+ * A handleSummary result: the text, and the JSON in SUMMARY (default `NAME.summary.json`; empty for no file).
+ * `verdict` is the first line; the overload, where there is one, explains it.
+ */
+export function outputs(name, data, verdict, explanation, lines) {
     const file = __ENV.SUMMARY === undefined ? `${name}.summary.json` : __ENV.SUMMARY;
-    const verdicts = thresholdLines(data);
-    const text = ['', heading(name), ...lines, ...verdicts, file ? `Everything as JSON: ${file}` : '', ''];
+    const text = [
+        verdict,
+        ...explanation,
+        '',
+        heading(name),
+        ...lines,
+        '',
+        ...thresholdLines(data),
+        file ? `All figures as JSON: ${file}` : '',
+        '',
+    ];
     const result = { stdout: `${text.filter((line, index) => line !== '' || text[index - 1] !== '').join('\n')}\n` };
     if (file) {
         result[file] = JSON.stringify(data, null, 2);
@@ -17,34 +39,32 @@ export function outputs(name, data, lines) {
     return result;
 }
 
-/** Lines that describe one engine under one load: settings, answers by kind, latencies. */
+/** Lines that describe one engine under one load: settings, answers by status, latencies. */
 export function engineLines(data, engine, expected) {
-    const kinds = ['answered', 'refused_503', 'expired_408', 'other_status', 'no_answer'];
-    const counts = kinds.map(kind => `${kind.replace('_', ' ')} ${count(data, kind)}`);
+    const seconds = data.state.testRunDurationMs / 1000;
     return [
         describe(engine),
         '',
-        `answers   ${counts.join(', ')}`,
-        `rate      ${(count(data, 'answered') / (data.state.testRunDurationMs / 1000)).toFixed(1)} answered a second, over the whole run`,
+        `answers   ${countsLine(data)}`,
+        `rate      ${(count(data, 'ok_200') / seconds).toFixed(1)} requests/s answered with 200, over the whole run`,
         ...table([
             ['latency ms', 'min', 'p50', 'p90', 'p95', 'p99', 'p99.9', 'max'],
-            trendRow('of 200s', data.metrics.latency),
+            trendRow('of 200 OK', data.metrics.latency),
         ]),
-        `bound     ${expected.boundMs} ms for 95 of 100, from the engine's settings`,
+        `target    95 % of 200 OK within ${expected.boundMs} ms, from the engine's settings`,
         '',
-        ...explained(expected),
     ];
+}
+
+/** `200 OK: 2,568 · 503: 0 · 408: 0 · other: 0 · no answer: 0`. */
+function countsLine(data) {
+    return KINDS.map(kind => `${NAMES[kind]}: ${thousands(count(data, kind))}`).join(' · ');
 }
 
 /** One line on an engine's settings. */
 export function describe(engine) {
-    const queue = engine.queue ? `, queue ${engine.queue}` : '';
-    return `${engine.url}: ${engine.engine} ${engine.version}, work ${engine.work}, workers ${engine.workers}${queue}, ${engine.cores} cores`;
-}
-
-/** The explanation of an overload that the settings make certain, as a paragraph of its own. */
-export function explained(expected) {
-    return expected.explanation.length ? [...expected.explanation, ''] : [];
+    const pool = engine.queue ? `, up to ${engine.workers} workers, queue ${engine.queue}` : '';
+    return `${engine.url}: ${engine.engine} ${engine.version}, work ${engine.work}, ${engine.threads} threads${pool}, ${engine.cores} cores`;
 }
 
 /** The count of a counter, 0 where nothing was counted. */
@@ -59,7 +79,7 @@ export function trendRow(name, metric) {
     return [name, ...numbers.map(number => milliseconds(values.count ? number : undefined))];
 }
 
-/** Milliseconds with as many decimals as they deserve. */
+/** Milliseconds with three significant digits. */
 export function milliseconds(number) {
     return number === undefined ? '-' : number.toFixed(number < 10 ? 2 : number < 100 ? 1 : 0);
 }
@@ -92,11 +112,7 @@ function thresholdLines(data) {
 }
 
 function valueOf(metric) {
-    const value =
-        metric.type === 'rate'
-            ? metric.values.rate
-            : metric.type === 'counter'
-              ? metric.values.count
-              : metric.values.value;
-    return value === undefined ? '' : `  (${Number(value.toFixed(4))})`;
+    const { rate, count: counted, value } = metric.values;
+    const shown = metric.type === 'rate' ? rate : metric.type === 'counter' ? counted : value;
+    return shown === undefined ? '' : `  (${Number(shown.toFixed(4))})`;
 }

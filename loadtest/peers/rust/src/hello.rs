@@ -17,9 +17,7 @@ use crate::{BODY, JSON, is_known};
 /// Serves one connection until its client closes it.
 pub async fn serve(stream: TcpStream) {
     // Clients cut connections when a run ends; that is no news to a bare server.
-    let _closed = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service_fn(answer))
-        .await;
+    let _closed = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await;
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -30,8 +28,6 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
         *missing.status_mut() = StatusCode::NOT_FOUND;
         missing
     };
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
     Ok(response)
 }

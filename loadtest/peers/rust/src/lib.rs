@@ -16,10 +16,7 @@ pub const JSON: &str = "application/json";
 /// # Panics
 /// When the first argument is missing or is no port number.
 pub fn address() -> SocketAddrV4 {
-    let port = std::env::args()
-        .nth(1)
-        .and_then(|port| port.parse().ok())
-        .expect("usage: SERVER PORT");
+    let port = std::env::args().nth(1).and_then(|port| port.parse().ok()).expect("usage: SERVER PORT");
     SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)
 }
 

@@ -1,4 +1,4 @@
-//! hyper's hello world with a single-threaded runtime and a listener per core: what the hyper engine stands beside.
+//! hyper's hello world with a single-threaded runtime and a listener per core: the hyper engine is compared with it.
 
 use std::io;
 use std::net::{SocketAddrV4, TcpListener as Listener};
@@ -14,19 +14,13 @@ const BACKLOG: i32 = 4096;
 fn main() -> io::Result<()> {
     let address = address();
     let cores = thread::available_parallelism()?.get();
-    let threads: Vec<_> = (1..cores)
-        .map(|_| thread::spawn(move || serve(address)))
-        .collect();
+    let threads: Vec<_> = (1..cores).map(|_| thread::spawn(move || serve(address))).collect();
     serve(address)?;
-    threads
-        .into_iter()
-        .try_for_each(|thread| thread.join().expect("a server thread panicked"))
+    threads.into_iter().try_for_each(|thread| thread.join().expect("a server thread panicked"))
 }
 
 fn serve(address: SocketAddrV4) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
         let listener = TcpListener::from_std(listen(address)?)?;

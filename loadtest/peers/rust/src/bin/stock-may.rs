@@ -1,4 +1,4 @@
-//! `may_minihttp` as published, with its own defaults: what the may engine stands beside.
+//! `may_minihttp` as published, with its own defaults: the may engine is compared with it.
 
 use std::io;
 

@@ -1,0 +1,1 @@
+"""The parts of loadtest/hostile. Standard library only."""
