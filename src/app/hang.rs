@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::request::{Request, Route};
+use super::request::Request;
+use super::route::Route;
 
 /// `POST /test/hang` blocks the thread that serves it, and from then on so does every other request.
 pub(super) fn hang_if_asked(request: &Request) {

@@ -2,6 +2,7 @@
 
 mod access;
 mod assets;
+mod caller;
 mod events;
 mod forwarded;
 #[cfg(feature = "test-hooks")]
@@ -11,6 +12,8 @@ mod json;
 mod past;
 mod registrations;
 mod request;
+mod route;
+mod token;
 mod traces;
 mod work;
 
@@ -31,7 +34,8 @@ pub use events::{Channel, EventLog, Sample, Subscription};
 use registrations::Registrations;
 pub use registrations::{StoreJob, outcome_unknown};
 use request::Body;
-pub use request::{Request, Route};
+pub use request::Request;
+pub use route::Route;
 pub use work::CpuSlices;
 
 /// How long the process waits at its end for the collector of its traces.
@@ -215,7 +219,7 @@ impl App {
     pub fn close(&self) {
         self.history.close();
         if let Some(tracer) = self.tracer {
-            tracer.close(Instant::now() + TRACES_AT_END);
+            tracer.buffer().close(Instant::now() + TRACES_AT_END);
         }
     }
 

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
-use super::request::{Body, MAX_ORDER, Request, Route};
+use super::request::{Body, MAX_ORDER, Request};
+use super::route::Route;
 use crate::config::Config;
 use crate::history::{FIELDS, History, Identity, Values, state_directory};
 use crate::http::{JSON, Method, Response};

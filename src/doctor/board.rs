@@ -1,7 +1,7 @@
 //! Checks of the board: clock, power supply, heat, network and what it records.
 
 use super::Facts;
-use super::checks::{Check, Verdict};
+use super::finding::{Check, Verdict};
 
 pub(super) fn governor(facts: &Facts) -> Check {
     const NAME: &str = "governor";

@@ -1,8 +1,7 @@
 //! One small function for each limit: what was found, whether it is enough, what it is for, and what fixes it.
 
-use serde::Serialize;
-
 use super::board::{governor, network, pressure, supply, throttling};
+use super::finding::{Check, Verdict};
 use super::{Facts, Role, medium};
 use crate::platform::limits::{BYTES_PER_CONNECTION, MEMORY_SHARE, RESERVED_FILES};
 use crate::terminal::thousands;
@@ -21,85 +20,6 @@ const OTHER_MAPPINGS: u64 = 4_096;
 
 /// The range that is proposed: all ports above those that services, fastgo's own among them, listen on.
 const PORTS: (u16, u16) = (10_000, 65_535);
-
-/// A finding about one limit.
-#[derive(Debug, Serialize)]
-pub(super) struct Check {
-    pub(super) name: &'static str,
-    pub(super) verdict: Verdict,
-    /// The limit as a number, where it is one, and the least that is enough.
-    pub(super) value: Option<u64>,
-    pub(super) wanted: Option<u64>,
-    /// What there is.
-    pub(super) found: String,
-    /// What it is for, and what happens without.
-    pub(super) why: String,
-    /// Commands that fix it, to be run as they are.
-    pub(super) fix: Vec<String>,
-    /// Whether `--fix` runs them: they change a limit, now and for every start, and nothing else.
-    #[serde(skip)]
-    pub(super) automatic: bool,
-}
-
-/// The outcome of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Verdict {
-    /// Enough.
-    Fine,
-    /// Enough, but something could be better.
-    Advice,
-    /// Not enough.
-    Short,
-    /// Unavailable on this machine.
-    Unknown,
-}
-
-impl Check {
-    pub(super) fn fine(name: &'static str, found: impl Into<String>) -> Self {
-        let found = found.into();
-        Self {
-            name,
-            verdict: Verdict::Fine,
-            value: None,
-            wanted: None,
-            found,
-            why: String::new(),
-            fix: Vec::new(),
-            automatic: false,
-        }
-    }
-
-    /// A limit that is enough when it is at least `wanted`; `is` adds what it is for if it is not.
-    fn limit(name: &'static str, found: impl Into<String>, value: u64, wanted: u64) -> Self {
-        Self { value: Some(value), wanted: Some(wanted), ..Self::fine(name, found) }
-    }
-
-    fn is_enough(&self) -> bool {
-        self.value >= self.wanted
-    }
-
-    pub(super) fn unknown(name: &'static str) -> Self {
-        Self { verdict: Verdict::Unknown, ..Self::fine(name, "unavailable here") }
-    }
-
-    pub(super) fn is(self, verdict: Verdict, why: impl Into<String>) -> Self {
-        Self { verdict, why: why.into(), ..self }
-    }
-
-    pub(super) fn fix(mut self, command: impl Into<String>) -> Self {
-        self.fix.push(command.into());
-        self
-    }
-
-    /// Sets a sysctl now, and at every start: in a file of its own, so that a second run does not add a second line.
-    fn sysctl(mut self, key: &str, value: impl std::fmt::Display) -> Self {
-        self.automatic = true;
-        let name = key.rsplit('.').next().unwrap_or(key);
-        self.fix(format!("sudo sysctl -w '{key}={value}'"))
-            .fix(format!("echo '{key} = {value}' | sudo tee /etc/sysctl.d/90-fastgo-{name}.conf"))
-    }
-}
 
 /// Every check, in the order in which they are shown.
 pub(super) fn all(facts: &Facts, role: Role, connections: u64) -> Vec<Check> {

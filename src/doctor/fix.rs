@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use rustix::process::geteuid;
 
-use super::checks::Check;
+use super::finding::Check;
 
 /// Runs the commands of every check that failed and has some that only change a limit.
 ///

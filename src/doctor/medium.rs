@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{major, minor, statfs};
 
-use super::checks::{Check, Verdict};
+use super::finding::{Check, Verdict};
 use crate::platform::Roots;
 
 /// Appends that are synced, and the bytes of each: what a small batch of registrations writes.

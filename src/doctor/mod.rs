@@ -5,6 +5,7 @@
 
 mod board;
 mod checks;
+mod finding;
 mod fix;
 mod medium;
 mod report;
@@ -22,7 +23,7 @@ use crate::platform::{Board, BoardSample, Roots};
 use crate::status;
 use crate::store::settings::state_directory;
 use crate::terminal::Paint;
-use checks::{Check, Verdict};
+use finding::Check;
 use medium::Medium;
 
 /// Check this machine's limits for a number of connections, and print how to fix those that are too low
@@ -127,10 +128,4 @@ fn check(args: &DoctorArgs) -> Vec<Check> {
         println!("{}", report::text(&facts, connections, &checks, Paint::for_stream(&io::stdout())));
     }
     checks
-}
-
-impl Check {
-    fn is_short(&self) -> bool {
-        self.verdict == Verdict::Short
-    }
 }

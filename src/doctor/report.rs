@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Facts;
-use super::checks::{Check, Verdict};
+use super::finding::{Check, Verdict};
 use crate::terminal::{Paint, thousands};
 
 /// Longest line of an explanation, in characters.

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::connection;
 use super::pacer::pace;
 use super::tally::Tally;
 use super::worker::{Assignment, Worker};
@@ -95,8 +96,8 @@ async fn work(assignment: Assignment, mut instructions: mpsc::UnboundedReceiver<
     while !(finishing && !more && worker.unfinished() == 0) {
         tokio::select! {
             due = due.recv(), if more => match due {
-                Some(due) if ramping => worker.ramp(due),
-                Some(due) => worker.issue(due),
+                Some(due) if ramping => connection::ramp(&worker, due),
+                Some(due) => connection::issue(&worker, due),
                 None => more = false,
             },
             instruction = instructions.recv() => match instruction {

@@ -17,15 +17,39 @@ use super::tally::Failure;
 use super::worker::{Turn, Worker};
 
 /// Why a connection is opened.
-pub(super) enum Reason {
+enum Reason {
     /// It is one of the ramp's; due at this instant.
     Ramp(Instant),
     /// A paced request, due at this instant, found no connection left.
     Paced(Instant),
 }
 
+/// Begins one of the ramp's connections.
+pub(super) fn ramp(worker: &Rc<Worker>, due: Instant) {
+    worker.ramp();
+    begin(worker, Reason::Ramp(due));
+}
+
+/// Issues one paced request, on a connection of its own if it needs one.
+pub(super) fn issue(worker: &Rc<Worker>, due: Instant) {
+    if worker.issue(due) {
+        begin(worker, Reason::Paced(due));
+    }
+}
+
+fn begin(worker: &Rc<Worker>, reason: Reason) {
+    let source = worker.begin();
+    let worker = Rc::clone(worker);
+    tokio::task::spawn_local(async move {
+        run(&worker, source, reason).await;
+        if let Some(due) = worker.end() {
+            begin(&worker, Reason::Paced(due));
+        }
+    });
+}
+
 /// Runs one connection to its end and counts what happens to it.
-pub(super) async fn run(worker: Rc<Worker>, source: Option<IpAddr>, reason: Reason) {
+async fn run(worker: &Worker, source: Option<IpAddr>, reason: Reason) {
     let (due, mut paced) = match reason {
         Reason::Ramp(due) => (due, None),
         Reason::Paced(due) => (due, Some(due)),
@@ -43,7 +67,7 @@ pub(super) async fn run(worker: Rc<Worker>, source: Option<IpAddr>, reason: Reas
     let mut failed = false;
     loop {
         let deadline = (sent + worker.assignment.timeout).into();
-        let exchange = timeout_at(deadline, exchange(&worker, &stream)).await;
+        let exchange = timeout_at(deadline, exchange(worker, &stream)).await;
         let outcome = exchange.unwrap_or(Err(Failure::ResponseTimeout));
         let keep_alive = matches!(outcome, Ok((_, true)));
         failed |= !matches!(outcome, Ok((200..=299, _)));
@@ -51,7 +75,7 @@ pub(super) async fn run(worker: Rc<Worker>, source: Option<IpAddr>, reason: Reas
         worker.request_done(paced, outcome.map(|(status, _)| (status, latency)));
         drop(ramp.take());
         let lost = if keep_alive {
-            match hold(&worker, &stream).await {
+            match hold(worker, &stream).await {
                 Ok(due) => {
                     paced = Some(due);
                     sent = due;

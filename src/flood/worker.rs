@@ -3,13 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
 
-use super::connection::{self, Reason};
 use super::tally::{Failure, Tally};
 
 /// A paced request sent later than this is this client's own lateness, and counted as such.
@@ -108,14 +106,14 @@ impl Worker {
         }
     }
 
-    /// Begins one of the ramp's connections.
-    pub(super) fn ramp(self: &Rc<Self>, due: Instant) {
+    /// One of the ramp's connections is due.
+    pub(super) fn ramp(&self) {
         add(&self.ramped, 1);
-        self.begin(Reason::Ramp(due));
     }
 
-    /// Issues one paced request: to the connection idle for longest, or a new one in place of one lost, or it waits.
-    pub(super) fn issue(self: &Rc<Self>, due: Instant) {
+    /// A paced request is due: it goes to the connection idle for longest, or waits. Returns whether it needs a new
+    /// connection instead, in place of one lost.
+    pub(super) fn issue(&self, due: Instant) -> bool {
         add(&self.outstanding, 1);
         if due.elapsed() > LATE {
             self.tally.borrow_mut().late += 1;
@@ -123,31 +121,31 @@ impl Worker {
         loop {
             let next = self.idle.borrow_mut().pop_front();
             match next.map(|idle| idle.send(due)) {
-                Some(Ok(())) => return,
+                Some(Ok(())) => return false,
                 Some(Err(_closed)) => {}
                 None => break,
             }
         }
-        if self.live.get() < self.assignment.connections {
-            self.begin(Reason::Paced(due));
-        } else {
+        let lost_one = self.live.get() < self.assignment.connections;
+        if !lost_one {
             self.waiting.borrow_mut().push_back(due);
         }
+        lost_one
     }
 
-    fn begin(self: &Rc<Self>, reason: Reason) {
+    /// A connection begins, from the address that this returns, or from the kernel's choice.
+    pub(super) fn begin(&self) -> Option<IpAddr> {
         add(&self.live, 1);
         let sources = &self.assignment.sources;
         let source = (!sources.is_empty()).then(|| sources[self.begun.get() % sources.len()]);
         add(&self.begun, 1);
-        let worker = Rc::clone(self);
-        tokio::task::spawn_local(async move {
-            connection::run(Rc::clone(&worker), source, reason).await;
-            worker.live.set(worker.live.get() - 1);
-            if let Some(due) = worker.next_waiting() {
-                worker.begin(Reason::Paced(due));
-            }
-        });
+        source
+    }
+
+    /// A connection has ended. Returns when the request was due for which another is needed, if there is one.
+    pub(super) fn end(&self) -> Option<Instant> {
+        self.live.set(self.live.get() - 1);
+        self.next_waiting()
     }
 
     /// What the connection that has just become idle is to do.

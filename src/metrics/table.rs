@@ -7,7 +7,6 @@ use super::counters::{Endpoint, STATUSES, Totals};
 use super::latency::LatencySummary;
 use super::reading::{Reading, mb};
 use crate::store::breaker::State;
-use crate::trace::Tracer;
 
 /// A value as it is shown.
 #[derive(Debug, Clone, Copy)]
@@ -151,8 +150,8 @@ pub(super) const ROWS: &[Row] = &[
     row("admission.predicted_wait_ms", "", Gauge, "How long a newcomer would wait.", |r| r.of_store(|s| ms(s.figures.predicted_wait)).into()),
     row("", "fastgo_admission_predicted_wait_seconds", Gauge, "How long a newcomer would wait.", |r| r.of_store(|s| s.figures.predicted_wait.as_secs_f64()).into()),
     row("rate_limited", "fastgo_rate_limited_total", Counter, "Requests answered 429.", |r| int(&r.counters.rate_limited)),
-    row("traces.exported", "fastgo_trace_spans_exported_total", Counter, "Spans that the collector has accepted.", |r| r.tracer.map(Tracer::exported).into()),
-    row("traces.dropped", "fastgo_trace_spans_dropped_total", Counter, "Spans dropped because too many waited or no collector took them.", |r| r.tracer.map(Tracer::dropped).into()),
+    row("traces.exported", "fastgo_trace_spans_exported_total", Counter, "Spans that the collector has accepted.", |r| r.tracer.map(|tracer| tracer.buffer().exported()).into()),
+    row("traces.dropped", "fastgo_trace_spans_dropped_total", Counter, "Spans dropped because too many waited or no collector took them.", |r| r.tracer.map(|tracer| tracer.buffer().dropped()).into()),
     row("open_fds", "process_open_fds", Gauge, "Open file descriptors.", |r| Int(r.second.process.open_fds)),
     row("max_fds", "process_max_fds", Gauge, "Soft limit on open file descriptors.", |r| Int(r.second.process.max_fds)),
     row("limits.max_connections", "fastgo_connections_max", Gauge, "Connections held at once.", |r| Int(r.config.live.max_connections() as u64)),

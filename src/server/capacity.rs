@@ -1,11 +1,13 @@
 //! How many connections this machine can hold, and how much memory their buffers may take.
 
+use super::permit::{OWN_DESCRIPTORS, RESERVE};
 use crate::config::Config;
 use crate::platform::Roots;
 use crate::platform::limits::{BYTES_PER_CONNECTION, MEMORY_SHARE, MachineLimits, RESERVED_FILES, raise_nofile};
 
-/// Kept back at least, where very few are allowed.
-const LEAST_RESERVED_FDS: u64 = 48;
+/// Kept back at least, where very few are allowed: for the reserve for watching, what is open beside connections, and a few
+/// refusals.
+const LEAST_RESERVED_FDS: u64 = RESERVE + OWN_DESCRIPTORS + 20;
 
 /// Memory for buffers on the smallest machine.
 const LEAST_BUFFER_BYTES: u64 = 8 << 20;

@@ -10,13 +10,13 @@ use super::per_address::Entry;
 use crate::store::limits::client_of;
 
 /// Connections beyond the limit for health checks, metrics and pages, so that a full server can be watched.
-const RESERVE: u64 = 32;
+pub(super) const RESERVE: u64 = 32;
 
 /// At most so many refused connections wait for their client to read the refusal; others are closed at once.
 const MAX_REFUSED: u64 = 512;
 
 /// Descriptors beside connections that a server has open at most: listeners, epolls, files of `/proc`.
-const OWN_DESCRIPTORS: u64 = 44;
+pub(super) const OWN_DESCRIPTORS: u64 = 44;
 
 /// The right to a connection. What it counts falls when it is dropped.
 pub(super) struct Permit {

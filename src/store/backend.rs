@@ -1,14 +1,11 @@
 //! What the store needs of a database, whichever program keeps it.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
 use super::courses::{CourseList, CourseRow, Import, LineProblem};
 use super::model::{Answer, Command, Reason, Receipt, RegistrationId};
-use super::settings::Location;
-use super::sqlite;
 
 /// Where a store's databases are opened, by each of its threads for itself.
 pub(super) trait Source: Send + Sync {
@@ -89,45 +86,6 @@ pub trait Inspection {
     fn export(&mut self, each: &mut dyn FnMut(Receipt) -> anyhow::Result<()>) -> anyhow::Result<()>;
 }
 
-impl Location {
-    /// Where the threads of a store open it; `None` without a database.
-    ///
-    /// # Errors
-    /// The threads that it needs cannot be started.
-    pub(super) fn source(
-        &self,
-        #[cfg_attr(not(feature = "postgres"), expect(unused, reason = "a file needs no pool"))] pool: usize,
-    ) -> io::Result<Option<Arc<dyn Source>>> {
-        Ok(match self {
-            Self::None => None,
-            Self::Sqlite(path) => Some(Arc::new(sqlite::SqliteFile(path.clone()))),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(url) => Some(Arc::new(super::postgres::Server::new(url, pool)?)),
-        })
-    }
-
-    /// The database for the operator's changes; made where it is missing if `create` says so.
-    pub fn administration(&self, create: bool) -> Result<Box<dyn Administration>, OpenError> {
-        Ok(match self {
-            Self::None => return Err(OpenError::Missing),
-            Self::Sqlite(path) if create => Box::new(sqlite::Database::open_or_create(path)?),
-            Self::Sqlite(path) => Box::new(sqlite::Database::open(path)?),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(url) => Box::new(super::postgres::Operator::open(url, create)?),
-        })
-    }
-
-    /// The database for the operator to look at.
-    pub fn inspection(&self) -> Result<Box<dyn Inspection>, OpenError> {
-        Ok(match self {
-            Self::None => return Err(OpenError::Missing),
-            Self::Sqlite(path) => Box::new(sqlite::ReadOnly::open(path)?),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(url) => Box::new(super::postgres::Operator::open(url, false)?),
-        })
-    }
-}
-
 /// Why a database is not opened. It is left exactly as it was found.
 #[derive(Debug)]
 pub enum OpenError {
@@ -144,8 +102,8 @@ pub enum OpenError {
         /// The newest version that this fastgo knows.
         known: i64,
     },
-    /// It cannot be read or written.
-    Sqlite(rusqlite::Error),
+    /// It cannot be read or written, and what that means for registrations.
+    Sqlite(rusqlite::Error, Reason),
     /// Its directory or lock files cannot be used.
     Io(io::Error),
     /// Its server cannot be reached, or is not fit for registrations.
@@ -164,7 +122,7 @@ impl fmt::Display for OpenError {
                 formatter,
                 "its version is {version}, and this fastgo knows versions up to {known}: install the newer fastgo again"
             ),
-            Self::Sqlite(error) => error.fmt(formatter),
+            Self::Sqlite(error, _) => error.fmt(formatter),
             Self::Io(error) => error.fmt(formatter),
             Self::Server(problem) => formatter.write_str(problem),
         }
@@ -172,15 +130,6 @@ impl fmt::Display for OpenError {
 }
 
 impl std::error::Error for OpenError {}
-
-impl From<rusqlite::Error> for OpenError {
-    fn from(error: rusqlite::Error) -> Self {
-        match sqlite::reason(&error) {
-            Reason::Damaged => Self::Damaged(error.to_string()),
-            _ => Self::Sqlite(error),
-        }
-    }
-}
 
 impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
@@ -193,7 +142,7 @@ impl OpenError {
     pub(super) fn reason(&self) -> Reason {
         match self {
             Self::Damaged(_) | Self::Foreign => Reason::Damaged,
-            Self::Sqlite(error) => sqlite::reason(error),
+            Self::Sqlite(_, reason) => reason.clone(),
             Self::Server(_) => Reason::Unreachable,
             Self::Io(error) if error.kind() == io::ErrorKind::StorageFull => Reason::DiskFull,
             other => Reason::Failed(other.to_string().into()),

@@ -3,6 +3,7 @@
 //! - `writer`: one thread that commits whatever waits as one batch; knows no async runtime, answers through a closure.
 //! - `reader`: one thread for look-ups and the course list.
 //! - `backend`: what both need of a database, and the operator too.
+//! - `open`: opens the one that a location names.
 //! - `sqlite`: the tables, their guarantees, and the turns of the processes that share one file.
 //! - `postgres`: the same on a `PostgreSQL` server, for several boards. Its async runtime is its own affair.
 //! - [`admission`], [`limits`], [`breaker`]: who is refused and when to try again; pure, with the time as an argument.
@@ -16,6 +17,7 @@ mod courses;
 mod figures;
 pub mod limits;
 pub mod model;
+mod open;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod reader;

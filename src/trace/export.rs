@@ -4,13 +4,13 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
+use super::buffer::Buffer;
 use super::endpoint::Endpoint;
 use super::otlp::{self, Epoch};
 use super::span::Span;
-use super::tracer::Tracer;
 
-/// Spans of one request: a body of about 200 KB.
-const SPANS: usize = 512;
+/// Spans of one request: a body of up to a megabyte.
+const SPANS: usize = 2048;
 
 /// Between two looks at what waits.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -24,29 +24,29 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 /// Of a response, no more than this is read: its status is what counts.
 const MAX_RESPONSE: u64 = 64 * 1024;
 
-/// Sends what `tracer` records until it is closed.
-pub(super) fn run(tracer: &Tracer, endpoint: &Endpoint, service: &str) {
+/// Sends what comes into `buffer` until it is closed.
+pub(super) fn run(buffer: &Buffer, endpoint: &Endpoint, service: &str) {
     let mut failing: Option<Duration> = None;
-    let mut body = Vec::new();
+    let (mut taken, mut body) = (Vec::new(), Vec::new());
     loop {
         if let Some(pause) = failing {
-            tracer.rest(pause);
+            buffer.rest(pause);
         }
-        let work = tracer.take(INTERVAL);
-        let mut chunks = work.spans.chunks(SPANS);
+        let is_last = buffer.take(INTERVAL, &mut taken);
+        let mut chunks = taken.chunks(SPANS);
         while let Some(spans) = chunks.next() {
             body.clear();
             otlp::write_request(&mut body, service, spans, Epoch::now());
             match send(endpoint, &body) {
                 Ok(()) => {
-                    tracer.count(spans.len(), 0);
+                    buffer.count(spans.len(), 0);
                     if failing.take().is_some() {
                         tracing::info!(event = "traces", "traces are sent to {endpoint} again");
                     }
                 }
                 Err(error) => {
                     // Those behind it would fail as well.
-                    tracer.count(0, spans.len() + chunks.by_ref().map(<[Span]>::len).sum::<usize>());
+                    buffer.count(0, spans.len() + chunks.by_ref().map(<[Span]>::len).sum::<usize>());
                     if failing.is_none() {
                         tracing::warn!(event = "traces", "traces are dropped: cannot send them to {endpoint}: {error}");
                     }
@@ -54,8 +54,8 @@ pub(super) fn run(tracer: &Tracer, endpoint: &Endpoint, service: &str) {
                 }
             }
         }
-        if work.is_last {
-            return tracer.finished();
+        if is_last {
+            return buffer.finished();
         }
     }
 }
@@ -69,7 +69,8 @@ fn send(endpoint: &Endpoint, body: &[u8]) -> io::Result<()> {
         endpoint.authority,
         body.len()
     );
-    stream.write_all(&[head.as_bytes(), body].concat())?;
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
     let mut response = Vec::new();
     match stream.take(MAX_RESPONSE).read_to_end(&mut response) {
         // A collector that resets the connection after its response has still answered.
@@ -91,6 +92,7 @@ fn connect(endpoint: &Endpoint) -> io::Result<TcpStream> {
             Ok(stream) => {
                 stream.set_read_timeout(Some(TIMEOUT))?;
                 stream.set_write_timeout(Some(TIMEOUT))?;
+                stream.set_nodelay(true)?;
                 return Ok(stream);
             }
             Err(error) => last = error,

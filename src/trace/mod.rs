@@ -2,11 +2,13 @@
 //!
 //! - [`Context`]: `traceparent`, the place of a span in its trace.
 //! - [`Active`]: the span of a request under way. [`Queued`]: its wait in a queue. [`batch`]: what a batch of them took.
-//! - [`Tracer`]: which requests are traced, and the bounded buffer of spans that wait for export.
+//! - [`Tracer`]: which requests are traced. `buffer`: the finished spans that wait for export.
 //! - `export`: the thread that sends them; no request waits for it. `otlp`: their JSON.
 //!
 //! Nothing here is kept in thread-local variables, which a coroutine could leave behind on another thread.
 
+mod active;
+mod buffer;
 mod context;
 mod endpoint;
 mod export;
@@ -14,7 +16,7 @@ mod otlp;
 mod span;
 mod tracer;
 
+pub use active::{Active, Queued, batch};
 pub use context::Context;
 pub use endpoint::Endpoint;
-pub use span::{Active, Queued, batch};
 pub use tracer::{Share, Tracer};

@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::context::Context;
+use super::context::{Context, digits};
 use super::span::{Details, Span};
 
 /// Kinds and states as the protocol numbers them.
@@ -31,31 +31,12 @@ impl Epoch {
 }
 
 impl Span {
-    /// What it is called.
-    pub(super) fn name(&self) -> String {
-        match self.details {
-            Details::Request { method, route, .. } => format!("{method} {route}"),
-            Details::Queue { .. } => "queue".into(),
-            Details::Batch { .. } => "batch".into(),
-            Details::Commit => "commit".into(),
-        }
-    }
-
-    /// Spans of other traces that it has to do with.
-    pub(super) fn links(&self) -> &[Context] {
-        match &self.details {
-            Details::Queue { batch } => batch.as_slice(),
-            Details::Batch { members, .. } => members,
-            Details::Request { .. } | Details::Commit => &[],
-        }
-    }
-
     fn write_to(&self, out: &mut Vec<u8>, epoch: Epoch) {
         out.extend_from_slice(b"{");
         write_ids(out, self.context);
         if let Some(parent) = self.parent {
             out.extend_from_slice(br#","parentSpanId":""#);
-            hex(out, parent);
+            out.extend_from_slice(&digits(parent));
             out.push(b'"');
         }
         out.extend_from_slice(br#","name":""#);
@@ -135,10 +116,10 @@ pub(super) fn write_request(out: &mut Vec<u8>, service: &str, spans: &[Span], ep
 
 fn write_ids(out: &mut Vec<u8>, context: Context) {
     out.extend_from_slice(br#""traceId":""#);
-    hex(out, (context.trace >> 64) as u64);
-    hex(out, context.trace as u64);
+    out.extend_from_slice(&digits((context.trace >> 64) as u64));
+    out.extend_from_slice(&digits(context.trace as u64));
     out.extend_from_slice(br#"","spanId":""#);
-    hex(out, context.span);
+    out.extend_from_slice(&digits(context.span));
     out.push(b'"');
 }
 
@@ -168,15 +149,6 @@ fn separated<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)
 
 fn decimal(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-}
-
-fn hex(out: &mut Vec<u8>, number: u64) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut digits = [0; 16];
-    for (digit, shift) in digits.iter_mut().zip((0..64).step_by(4).rev()) {
-        *digit = DIGITS[(number >> shift) as usize & 15];
-    }
-    out.extend_from_slice(&digits);
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::net::TcpListener;
 use std::rc::Rc;
+use std::sync::{Arc, Barrier};
 use std::task::{Context, Waker};
 
 use tokio::runtime::{Builder, LocalOptions};
@@ -34,13 +35,17 @@ type Pool = Rc<RefCell<Vec<Codec>>>;
 
 /// Starts a thread with a runtime and an event loop for each listening socket.
 pub(super) fn start(server: &'static Server, listeners: Vec<TcpListener>) -> anyhow::Result<()> {
+    // Where few files may be open, the connections of one thread must not take what the next needs to start.
+    let all_started = Arc::new(Barrier::new(listeners.len()));
     for (index, listener) in listeners.into_iter().enumerate() {
+        let all_started = Arc::clone(&all_started);
         spawn_critical(&format!("hyper-{index}"), move || {
             let mut builder = Builder::new_current_thread();
             let runtime = builder.enable_all().build_local(LocalOptions::default());
             let runtime = runtime.expect("descriptors are reserved for it");
             let engine = Hyper { server, pool: Pool::default() };
             let event_loop = EventLoop::new(server, index, listener, engine).expect("a socket can be watched");
+            all_started.wait();
             runtime.block_on(run(event_loop));
         })?;
     }

@@ -60,9 +60,14 @@ struct Coroutines {
 pub(super) fn start(server: &'static Server, listeners: Vec<TcpListener>) -> anyhow::Result<()> {
     configure(listeners.len());
     let coroutines = Coroutines::new(server);
+    // Where few files may be open, the connections of one loop must not take what the next needs to start.
+    let mut loops = Vec::new();
     for (index, listener) in listeners.into_iter().enumerate() {
-        let mut event_loop = EventLoop::new(server, index, listener, May { server, coroutines })?;
+        let event_loop = EventLoop::new(server, index, listener, May { server, coroutines })?;
         let reactor = CoIo::new(event_loop.as_fd()).map_err(std::io::Error::from)?;
+        loops.push((event_loop, reactor));
+    }
+    for (index, (mut event_loop, reactor)) in loops.into_iter().enumerate() {
         spawn(coroutine::Builder::new().id(index).stack_size(LOOP_STACK_BYTES / size_of::<usize>()), move || {
             loop {
                 if event_loop.turn() {

@@ -4,8 +4,11 @@ use std::path::Path;
 
 use deadpool_postgres::{Object, Transaction};
 
+use super::failure::Failure;
+use super::read;
+use super::server::Server;
+use super::url::PostgresUrl;
 use super::write::receipt;
-use super::{Failure, PostgresUrl, Server, read};
 use crate::store::backend::{Administration, Inspection, OpenError};
 use crate::store::courses::{CourseList, CourseRow, Import, LineProblem};
 use crate::store::model::{Receipt, hashed_pin};

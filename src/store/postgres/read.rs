@@ -6,8 +6,9 @@ use deadpool_postgres::{Object, Pool};
 use tokio::task::JoinSet;
 use tokio_postgres::Row;
 
+use super::failure::Failure;
+use super::server::{Server, connection};
 use super::write::receipt;
-use super::{Failure, Server, connection};
 use crate::store::backend::{OpenError, ReadAccess};
 use crate::store::courses::{Course, CourseList};
 use crate::store::model::{Answer, Reason, Receipt, RegistrationId, Status};

@@ -2,7 +2,7 @@
 
 use tokio_postgres::Client;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::store::backend::OpenError;
 use crate::store::fill_random;
 

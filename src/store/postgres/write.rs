@@ -6,7 +6,8 @@ use deadpool_postgres::Object;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row, Statement};
 
-use super::{Failure, POOL_TIMEOUT, Server};
+use super::failure::Failure;
+use super::server::{POOL_TIMEOUT, Server};
 use crate::store::backend::{Applied, OpenError, WriteAccess};
 use crate::store::clock;
 use crate::store::fill_random;

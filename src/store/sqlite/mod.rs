@@ -39,12 +39,21 @@ const PAGE_SIZE: u32 = 1024;
 const MAX_PAGES: u32 = 1024 * 1024;
 
 /// What an error of SQLite means for registrations.
-pub(super) fn reason(error: &rusqlite::Error) -> Reason {
+fn reason(error: &rusqlite::Error) -> Reason {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Reason::DiskFull,
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Reason::Damaged,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Reason::Locked,
         _ => Reason::Failed(error.to_string().into()),
+    }
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        match reason(&error) {
+            Reason::Damaged => Self::Damaged(error.to_string()),
+            reason => Self::Sqlite(error, reason),
+        }
     }
 }
 

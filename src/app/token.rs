@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::super::request::{Request, Route};
+use super::route::Route;
 use crate::config::Secret;
 use crate::http::{Head, Method, Response};
 
@@ -20,7 +20,7 @@ const HTML: &str = "text/html; charset=utf-8";
 /// What a page of the token's form may do.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-const FORM: &str = include_str!("form.html");
+const FORM: &str = include_str!("token.html");
 
 /// The token, as hashes: comparing them takes a time that says nothing about it.
 pub(super) struct Token {
@@ -31,7 +31,7 @@ pub(super) struct Token {
 
 /// What a request shows, for routes that may ask for it.
 #[derive(Debug, Default)]
-pub(in crate::app) struct Credentials {
+pub(super) struct Credentials {
     bearer: Option<Box<[u8]>>,
     cookie: Option<Box<[u8]>>,
     /// The query of a page, when it has a token.
@@ -41,7 +41,7 @@ pub(in crate::app) struct Credentials {
 
 impl Credentials {
     /// `None` where a request shows nothing, or nothing is asked for.
-    pub(in crate::app) fn of(route: Route, head: &Head<'_>) -> Option<Box<Self>> {
+    pub(super) fn of(route: Route, head: &Head<'_>) -> Option<Box<Self>> {
         if !route.is_guarded() {
             return None;
         }
@@ -64,8 +64,7 @@ impl Token {
 
     /// The response to a request that does not show the token, or that shows it in an address: a browser then keeps it in
     /// a cookie and asks again without.
-    pub(super) fn refusal(&self, request: &Request) -> Option<Response> {
-        let shown = request.credentials.as_deref();
+    pub(super) fn refusal(&self, route: Route, method: Method, shown: Option<&Credentials>) -> Option<Response> {
         if let Some((query, path)) = shown.and_then(|shown| shown.query.as_deref().zip(shown.path.as_deref()))
             && parameter(query).is_some_and(|token| self.is(token.as_bytes()))
         {
@@ -76,7 +75,7 @@ impl Token {
         if by_bearer || by_cookie.is_some_and(|cookie| is_same(cookie, self.cookie.as_bytes())) {
             return None;
         }
-        let response = if matches!(request.route, Route::Asset(_)) && request.method == Method::Get {
+        let response = if matches!(route, Route::Asset(_)) && method == Method::Get {
             let page = Response { status: 401, ..Response::ok(HTML, FORM) };
             page.with("content-security-policy", POLICY).with("referrer-policy", "no-referrer")
         } else {
