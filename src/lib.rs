@@ -10,10 +10,11 @@
 //! - [`store`]: durable registrations. One writer, one file, admission, limits; knows no runtime.
 //! - [`history`]: the samples of the last day and the last runs; knows no runtime and no socket.
 //! - [`metrics`]: counters on the hot path, a sample each second, JSON and Prometheus from one table.
+//! - [`alerts`]: what is wrong, reported to a person who looks at no page.
 //! - [`platform`]: the board. Collectors for `/proc` and `/sys`, one small file for each subsystem.
 //! - [`config`]: the settings. [`http`]: HTTP/1.1 without I/O.
 //! - [`trace`]: W3C trace context, spans, and their export; knows no thread-local variables.
-//! - [`clock`]: time for deadlines. [`log_limit`]: at most one warning a second. [`terminal`]: colours and numbers for people.
+//! - [`client`]: single requests to other servers. [`clock`]: time for deadlines. [`log_limit`]: at most one warning a second. [`terminal`]: colours and numbers for people.
 //!
 //! Beside the server, each a command or a listener of its own:
 //!
@@ -25,10 +26,12 @@
 //! - [`pprof`]: profiles of the running process, on loopback.
 
 // Public: what the tests, benches and fuzz targets use, and `cli` for `main`.
+mod alerts;
 mod allocator;
 pub mod app;
 mod check;
 pub mod cli;
+mod client;
 pub mod clock;
 pub mod config;
 mod daemon;

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde_json::json;
 
+use crate::alerts::Alerts;
 use crate::config::Config;
 use crate::history::History;
 use crate::http::{JSON, Method, Response};
@@ -54,6 +55,7 @@ pub struct App {
     registrations: Option<Registrations>,
     tracer: Option<&'static Tracer>,
     access: Access,
+    alerts: Option<&'static Alerts>,
 }
 
 /// How a request is answered.
@@ -87,7 +89,7 @@ impl App {
     /// The application with these settings, measuring from now on.
     ///
     /// # Errors
-    /// The threads of the store or of the traces cannot be started.
+    /// The threads of the store, the traces or the alerts cannot be started.
     pub fn new(config: Config) -> std::io::Result<Arc<Self>> {
         assets::prepare();
         let registrations = Registrations::start(&config)?;
@@ -102,7 +104,20 @@ impl App {
         let metrics = Metrics::new(config.clone(), store, tracer);
         let history = past::start(&metrics, &config);
         let access = Access::new(&config);
-        Ok(Arc::new(Self { metrics, config, events: EventLog::default(), history, registrations, tracer, access }))
+        let alerts = match &config.notify {
+            Some(url) => Some(Alerts::start(&config, url.clone(), metrics.restart_reason())?),
+            None => None,
+        };
+        Ok(Arc::new(Self {
+            metrics,
+            config,
+            events: EventLog::default(),
+            history,
+            registrations,
+            tracer,
+            access,
+            alerts,
+        }))
     }
 
     /// Decides how `request` is answered. A stream begins with [`Self::open_stream`] instead.
@@ -212,6 +227,9 @@ impl App {
         self.metrics.sample();
         let reading = self.metrics.read();
         self.record(&reading);
+        if let Some(alerts) = self.alerts {
+            alerts.look(reading.conditions());
+        }
         self.events.push(&reading.to_json())
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tracing_subscriber::filter::Targets;
 
+use crate::client::Url;
 use crate::store::limits::Rate;
 use crate::store::settings::Location;
 use crate::trace::{Endpoint, Share};
@@ -70,6 +71,8 @@ pub struct Config {
     pub rate_limit_address: Option<Rate>,
     /// Where traces are sent; `None`: nowhere.
     pub otlp_endpoint: Option<Endpoint>,
+    /// Where alerts are sent.
+    pub notify: Option<Url>,
     /// The share of requests that are traced.
     pub trace_share: Share,
     /// Names of this server, and hosts whose pages may use it, beside its own.
@@ -103,6 +106,7 @@ impl Config {
             rate_limit_student: None,
             rate_limit_address: None,
             otlp_endpoint: None,
+            notify: None,
             trace_share: Share::ALL,
             allowed_hosts: AllowedHosts::default(),
             access_token: None,

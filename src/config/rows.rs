@@ -6,6 +6,7 @@ use super::values::{
     AllowedHosts, Secret, Work, cores, log_filter, log_interval, number, peers, size, switch, timeout,
 };
 use super::{Config, EngineKind, Networks, PEERS_VARIABLE, TOKEN_VARIABLE};
+use crate::client::Url;
 use crate::store::limits::Rate;
 use crate::store::settings::Location;
 use crate::trace::{Endpoint, Share};
@@ -322,6 +323,23 @@ pub const SETTINGS: &[Setting] = &[
         },
         good: &["0", "0.01", "1"],
         bad: &["2", "-1", "all", "NaN"],
+    },
+    Setting {
+        flag: Some("notify"),
+        env: "NOTIFY_URL",
+        value: "URL",
+        bare: None,
+        default: DefaultValue::Is("none"),
+        doc: "Where alerts go, as an HTTP POST: http://HOST[:PORT]/PATH of an ntfy topic or another webhook, or none",
+        set: |config, text| {
+            config.notify = match text {
+                "none" => None,
+                url => Some(Url::parse(url).ok_or("must be http://HOST[:PORT][/PATH], without https, or none")?),
+            };
+            Ok(())
+        },
+        good: &["none", "http://ntfy.local/pi", "http://[::1]:8123/api/webhook/pi?x=1"],
+        bad: &["ntfy.local/pi", "https://ntfy.sh/pi", "http://", "http://a b/", "http://user@a/"],
     },
     Setting {
         flag: Some("max-connections-per-address"),

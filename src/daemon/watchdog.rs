@@ -12,20 +12,19 @@
 //! Otherwise nothing is sent, and systemd restarts the unit W after the last message: a single missed look is harmless,
 //! a hang that lasts is ended at most W + min(W/3, 4 s) after it began.
 
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
 use super::listeners;
 use super::notify::Notifier;
+use crate::client::{probe, reachable};
 use crate::log_limit::LogLimit;
 
 /// A heartbeat older than this is stale however long the watchdog waits, so that a hang ends within W + 5 s.
 const MAX_AGE: Duration = Duration::from_secs(4);
-/// Bytes of a response head that the probe reads before it calls the answer malformed.
-const MAX_HEAD: usize = 16 * 1024;
 
 /// What the engine reports about itself.
 pub struct Vitals {
@@ -69,13 +68,9 @@ struct Watchdog {
 }
 
 impl Watchdog {
-    fn new(interval: Duration, mut address: SocketAddr, vitals: Vitals) -> Self {
-        if address.ip().is_unspecified() {
-            // Also for `::`, which serves both families.
-            address.set_ip(Ipv4Addr::LOCALHOST.into());
-        }
+    fn new(interval: Duration, address: SocketAddr, vitals: Vitals) -> Self {
         Self {
-            address,
+            address: reachable(address),
             timeout: interval / 8,
             max_age: (interval / 3).min(MAX_AGE),
             vitals,
@@ -113,38 +108,6 @@ impl Watchdog {
     }
 }
 
-/// Asks for `/health` on a new connection; `Ok` for any well-formed HTTP answer whose head arrives within `timeout`.
-fn probe(address: SocketAddr, timeout: Duration) -> io::Result<()> {
-    let deadline = Instant::now() + timeout;
-    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
-    stream.set_write_timeout(Some(timeout))?;
-    // A server that answers without reading (too many connections) may have closed already: what it said counts.
-    let _ = write!(stream, "GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    let mut head = Vec::new();
-    let mut buffer = [0; 1024];
-    while head.len() < MAX_HEAD {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
-        match stream.read(&mut buffer) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(length) => head.extend_from_slice(&buffer[..length]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(io::ErrorKind::TimedOut.into()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-        let mut headers = [httparse::EMPTY_HEADER; 64];
-        match httparse::Response::new(&mut headers).parse(&head) {
-            Ok(httparse::Status::Complete(_)) => return Ok(()),
-            Ok(httparse::Status::Partial) => {}
-            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
-        }
-    }
-    Err(io::Error::new(io::ErrorKind::InvalidData, "the head of the answer does not end"))
-}
-
 /// Errors that say what the prober lacks, nothing about the server.
 fn is_own_shortage(error: &io::Error) -> bool {
     const SHORTAGES: [Errno; 8] = [
@@ -163,6 +126,7 @@ fn is_own_shortage(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
     use std::net::TcpListener;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -281,11 +245,5 @@ mod tests {
         assert!(is_own_shortage(&Errno::ADDRNOTAVAIL.into()));
         assert!(!is_own_shortage(&Errno::CONNREFUSED.into()));
         assert!(!is_own_shortage(&io::ErrorKind::TimedOut.into()));
-    }
-
-    #[test]
-    fn a_server_on_every_address_is_probed_on_loopback() {
-        let watchdog = watchdog(SHORT, "[::]:8080".parse().unwrap(), &Arc::default(), 0);
-        assert_eq!(watchdog.address, "127.0.0.1:8080".parse().unwrap());
     }
 }

@@ -8,11 +8,13 @@ use hdrhistogram::Histogram;
 
 use super::counters::{Counters, Totals};
 use super::latency::{Cumulative, Latencies, LatencySummary};
+use crate::alerts::Conditions;
 use crate::config::{Config, Peer};
 use crate::platform::process::{self, ProcessStats};
 use crate::platform::runs::Runs;
 use crate::platform::siblings::Siblings;
 use crate::platform::{Board, BoardSample, Collector, Roots};
+use crate::store::breaker::State;
 use crate::store::{Figures, Store};
 use crate::trace::Tracer;
 
@@ -182,6 +184,12 @@ impl Metrics {
         self.last_second().peers.clone()
     }
 
+    /// Why this engine was started again, if the run before this one failed and the one before that did not.
+    pub fn restart_reason(&self) -> Option<String> {
+        let runs = self.runs.as_ref().filter(|runs| runs.failures() == 1)?;
+        Some(runs.last.as_ref()?.reason.clone())
+    }
+
     /// Requests to `/` between admission and answer.
     pub fn in_flight(&self) -> u64 {
         self.counters.totals().in_flight
@@ -220,6 +228,17 @@ impl Metrics {
 }
 
 impl Reading<'_> {
+    /// What alerts are about.
+    pub fn conditions(&self) -> Conditions {
+        let conditions = Conditions {
+            connections: (self.counters.active.load(Relaxed), self.config.live.max_connections() as u64),
+            breaker_is_open: self.of_store(|store| store.figures.breaker != State::Closed).unwrap_or(false),
+            peers: self.second.peers.clone(),
+            ..Conditions::default()
+        };
+        conditions.on(&self.second.board)
+    }
+
     /// A value of the store, where there is one.
     pub(super) fn of_store<T>(&self, read: impl Fn(&StoreReading) -> T) -> Option<T> {
         self.store.as_ref().map(read)

@@ -36,7 +36,7 @@ pub struct StatusArgs {
 /// settings that the caller may read.
 pub fn metrics(engine: EngineKind, address: SocketAddr) -> io::Result<Value> {
     let settings = fs::read_to_string(format!("/etc/fastgo/{}.env", engine.name())).unwrap_or_default();
-    probe::metrics(probe::reachable(address), token_in(&settings))
+    probe::metrics(crate::client::reachable(address), token_in(&settings))
 }
 
 /// The access token among the lines of a settings file.

@@ -1,7 +1,7 @@
 //! Asks a running engine for its `/metrics`.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,14 +12,6 @@ use crate::config::authorization;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of the longest answer that is read; a usual one has some 4 KiB.
 const MAX_ANSWER: u64 = 1 << 20;
-
-/// The address at which this machine itself reaches a socket bound to `address`.
-pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(Ipv4Addr::LOCALHOST.into());
-    }
-    address
-}
 
 /// The metrics of the engine at `address`.
 ///
@@ -66,11 +58,5 @@ mod tests {
         assert!(parse(b"SSH-2.0-OpenSSH_9.2\r\n").is_err());
         let full = parse(b"HTTP/1.1 503 Service Unavailable\r\n\r\n{\"error\":\"\"}").unwrap_err();
         assert_eq!(full.to_string(), "it answered 503");
-    }
-
-    #[test]
-    fn a_socket_on_every_address_is_asked_on_loopback() {
-        assert_eq!(reachable("[::]:8080".parse().unwrap()), "127.0.0.1:8080".parse().unwrap());
-        assert_eq!(reachable("192.0.2.7:80".parse().unwrap()), "192.0.2.7:80".parse().unwrap());
     }
 }

@@ -10,7 +10,7 @@ use crate::common::{Client, ENGINES, Process, connect, listening_address, wait_f
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// A port with two free ones after it, below the range that the kernel hands out, and another one at each call.
-fn three_free_ports() -> u16 {
+pub(crate) fn three_free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
     // Another run of these tests begins elsewhere.
@@ -19,7 +19,7 @@ fn three_free_ports() -> u16 {
     bases.find(|&base| (base..base + 3).all(is_free)).expect("three free ports")
 }
 
-fn all(base: u16, arguments: &[&str], settings: &[(&str, &str)]) -> Process {
+pub(crate) fn all(base: u16, arguments: &[&str], settings: &[(&str, &str)]) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fastgo"));
     command.args(["all", "--bind", "127.0.0.1", "--port", &base.to_string()]).args(arguments);
     command.env_clear().env("WORK", "none").envs(settings.iter().copied());
@@ -28,7 +28,7 @@ fn all(base: u16, arguments: &[&str], settings: &[(&str, &str)]) -> Process {
 }
 
 /// Waits until all are ready; engine → address.
-fn ready(process: &Process) -> BTreeMap<&'static str, SocketAddr> {
+pub(crate) fn ready(process: &Process) -> BTreeMap<&'static str, SocketAddr> {
     let dashboard = process.wait_for_log("dashboard http://");
     assert!(dashboard.contains("/compare3"), "{dashboard}");
     let log = process.log();
@@ -39,7 +39,7 @@ fn ready(process: &Process) -> BTreeMap<&'static str, SocketAddr> {
 }
 
 /// The children of a process, by engine.
-fn children(parent: Pid) -> BTreeMap<&'static str, Pid> {
+pub(crate) fn children(parent: Pid) -> BTreeMap<&'static str, Pid> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };

@@ -2,6 +2,7 @@
 
 mod accept_errors;
 mod access;
+mod alerts;
 mod all;
 mod assets;
 mod check;
