@@ -7,7 +7,7 @@ import { clock, duration } from "./format.js";
 import { Fleet } from "./fleet.js";
 import { Header } from "./header.js";
 import { SYSTEM_DARK, applyTheme } from "./palette.js";
-import { findPeers, parseEngines } from "./peers.js";
+import { TYPES, findPeers, onHosts, parseEngines } from "./peers.js";
 import { reachAlerts } from "./reach.js";
 import { Shortcuts } from "./shortcuts.js";
 import { View } from "./view.js";
@@ -55,7 +55,8 @@ export class Page {
     this.main = h("main", { id: "main", tabindex: "-1" });
     document.querySelector(".loading")?.remove();
     document.body.append(this.header.element, this.main, this.announcer.element, this.shortcuts.dialog);
-    const { origins, problems } = parseEngines(query.get("engines"));
+    const types = query.get("only")?.split(",") ?? this.spec.wanted ?? TYPES;
+    const { origins, problems } = parseEngines(query.get("engines") ?? onHosts(query.get("hosts"), types));
     this.problems.push(...problems);
     await this.find(origins);
     await this.settle();

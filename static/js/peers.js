@@ -40,6 +40,16 @@ export function parseEngines(text) {
 }
 
 /**
+ * The engines of several boards as `?engines=` lists them: those of `types` at their usual ports on each host of
+ * `?hosts=HOST,HOST`.
+ */
+export function onHosts(hosts, types) {
+  const names = (hosts ?? "").split(",").map((host) => host.trim()).filter(Boolean);
+  const ports = DEFAULT_PEERS.filter((peer) => types.includes(peer.server_type)).map((peer) => peer.port);
+  return names.flatMap((host) => ports.map((port) => `http://${host}:${port}`)).join();
+}
+
+/**
  * The wanted engines on the page's own host, by the peers that a sample names: their origins and types, and a sentence for
  * each that does not run there. The engine that served the page (`own`, its type) is where it did, whatever the list says.
  */
