@@ -15,10 +15,10 @@ const MAX_RESPONSE: u64 = 64 * 1024;
 const MAX_HEAD: usize = 16 * 1024;
 
 /// `http://HOST[:PORT][/PATH][?QUERY]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Url {
     /// Host and port, as the header `Host` has them.
-    authority: Box<str>,
+    pub authority: Box<str>,
     /// Host and port to connect to, the host without brackets.
     host: Box<str>,
     port: u16,

@@ -9,6 +9,7 @@
 mod incident;
 mod outbox;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::linux::net::SocketAddrExt as _;
@@ -115,7 +116,7 @@ impl Reporter {
             engine: config.engine.name(),
             host: reachable(config.address).ip(),
             incidents: kinds.map(Incident::new).into(),
-            turn: Turn { name: format!("fastgo alerts to {url}"), held: None },
+            turn: Turn::of(&url),
             outbox: Outbox::new(url),
             next_slow: Instant::now(),
         }
@@ -186,6 +187,13 @@ struct Turn {
 }
 
 impl Turn {
+    /// One for each receiver. Every user of the machine sees the name, so the address itself, which may be a secret, is not in it.
+    fn of(url: &Url) -> Self {
+        let mut hasher = DefaultHasher::new();
+        url.hash(&mut hasher);
+        Self { name: format!("fastgo-alerts-{:016x}", hasher.finish()), held: None }
+    }
+
     fn take(&mut self) {
         if self.held.is_none() {
             let address = UnixAddr::from_abstract_name(&self.name);

@@ -26,6 +26,7 @@ pub(super) struct Message {
 /// The messages to one receiver.
 #[derive(Debug)]
 pub(super) struct Outbox {
+    /// Its path may be a secret, which the log must not have.
     url: Url,
     /// This machine's name, for a person with several.
     host: String,
@@ -47,7 +48,11 @@ impl Outbox {
         if self.waiting.len() < MAX_WAITING {
             self.waiting.push_back(message);
         } else {
-            tracing::warn!(event = "alert", "this alert is not sent: {MAX_WAITING} others wait for {}", self.url);
+            tracing::warn!(
+                event = "alert",
+                "this alert is not sent: {MAX_WAITING} others wait for {}",
+                self.url.authority
+            );
         }
     }
 
@@ -63,7 +68,11 @@ impl Outbox {
                 }
                 Err(Failure::Refused(error)) => {
                     if self.failing.is_none() {
-                        tracing::warn!(event = "alert", "cannot send alerts to {}, will retry: {error}", self.url);
+                        tracing::warn!(
+                            event = "alert",
+                            "cannot send alerts to {}, will retry: {error}",
+                            self.url.authority
+                        );
                     }
                     let pause = self.failing.map_or(PAUSES.0, |(_, pause)| (pause * 2).min(PAUSES.1));
                     self.failing = Some((now + pause, pause));
@@ -71,7 +80,7 @@ impl Outbox {
                 }
                 // It may have arrived, and a person need not read it twice.
                 Err(Failure::Unknown(error)) => {
-                    tracing::warn!(event = "alert", "an alert may not have arrived at {}: {error}", self.url);
+                    tracing::warn!(event = "alert", "an alert may not have arrived at {}: {error}", self.url.authority);
                 }
             }
             self.waiting.pop_front();
