@@ -21,7 +21,7 @@ pub(super) fn end(trace: Option<Box<Active>>, response: Response) -> Response {
     static FAILURES: LogLimit = LogLimit::new();
     let Some(trace) = trace else { return response };
     let (context, status) = (trace.context(), response.status);
-    if trace.is_recorded() {
+    if trace.is_recorded() && tracing::enabled!(tracing::Level::DEBUG) {
         let ms = trace.started().elapsed().as_secs_f64() * 1000.0;
         tracing::debug!(event = "request", trace_id = %context.trace_id(), status, "answered {status} after {ms:.1} ms");
     }

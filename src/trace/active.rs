@@ -62,10 +62,10 @@ impl Active {
         self.tracer.is_some()
     }
 
-    /// The request begins to wait in a queue now; `None` if it is not recorded.
+    /// The request, which has just begun, begins to wait in a queue; `None` if it is not recorded.
     pub fn queued(&self) -> Option<Queued> {
         let tracer = self.tracer?;
-        Some(Queued { request: self.context, tracer, since: Instant::now() })
+        Some(Queued { request: self.context, tracer, since: self.started })
     }
 
     /// The response has this status.
