@@ -94,7 +94,7 @@ class Page {
     put(this.startButton, active.length ? "Start the next run" : "Start a run");
     this.states.replaceChildren(...all.map((engine) => h("li", { "data-engine": engine.type }, `${engine.type}: ${stateOf(engine)}`)));
     // Rebuilding what has not changed would take the focus away.
-    const text = JSON.stringify([runs.map(keyOf), this.chosen, all.map(({ reachable }) => reachable)]);
+    const text = JSON.stringify([runs.map(keyOf), this.chosen, all.map(({ reachable }) => reachable), active.length > 0]);
     if (text !== this.#shown) {
       this.#shown = text;
       const focused = document.activeElement?.closest("tr")?.dataset.run;
@@ -110,6 +110,7 @@ class Page {
   /** What to do when there is nothing yet. */
   empty(all) {
     if (all.length && all.every(({ reachable }) => reachable === false)) return h("p", {}, "No engine answers.");
+    if (this.engines.active.length) return h("p", {}, "A run appears here when it has ended.");
     this.startLoad.draw(all);
     return h("div", { class: "empty" }, this.startLoad.element, h("p", { class: "hint" }, "A load of at least 5 requests a second for 3 seconds becomes a run."));
   }

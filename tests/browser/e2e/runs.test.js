@@ -66,6 +66,7 @@ test("a run started and stopped here is one of every engine, with its name and f
   await page.getByLabel("Name").fill("first <b>test</b>");
   await page.getByRole("button", { name: "Start a run" }).click();
   await page.getByText("Started: begin the load now.").waitFor();
+  await page.getByText("A run appears here when it has ended.").waitFor();
   const stops = ENGINES.map((engine) => load(all.origins[engine], 8));
   await page.locator('.states [data-engine="hyper"]', { hasText: "requests" }).waitFor();
   await pause(3000);
