@@ -13,6 +13,8 @@ const FROZEN = 4000;
 const LEAST_SILENCE = 2000;
 /** Up for this much (ms) less than the time since its last sample, an engine was started in between: samples are a little early or late. */
 const RESTARTED = 2000;
+/** A start (ms) is known this exactly. */
+const MOVED = 500;
 /** A restart within this many ms of another incident of its engine is part of that one. */
 const MARGIN = 5000;
 
@@ -93,9 +95,9 @@ export class Incidents {
   #noteAbsence(engine, sample, time, gap, now) {
     const up = sample.uptime_seconds * 1000;
     const started = time - up;
-    const restarted = Boolean(engine.latest) && (up < engine.latest.uptime_seconds * 1000 || up + RESTARTED < time - engine.lastSampleAt);
     const key = `silent ${engine.origin}`;
     const silent = this.#open.get(key);
+    const restarted = Boolean(engine.latest) && startedAgain(engine, up, time, Boolean(silent));
     if (silent) {
       silent.outcome = restarted ? "restarted" : gap > FROZEN ? "frozen" : gap > 0 ? "unreachable" : null;
       // The engine was not at fault, and what it sent meanwhile is here.
@@ -157,6 +159,16 @@ export class Incidents {
   within(start, end, engine = null) {
     return this.list.filter((one) => one.from <= end && (one.to ?? Infinity) >= start && (!engine || !one.engine || one.engine === engine));
   }
+}
+
+/**
+ * Whether an engine that has run for `up` ms at `time` is not the process of its last sample. After a silence its start shows it:
+ * one that ran only for a moment before may have run for longer now. Without a silence a start that moved is a clock that was set.
+ */
+function startedAgain({ latest, lastSampleAt }, up, time, wasSilent) {
+  const upBefore = latest.uptime_seconds * 1000;
+  const moved = Math.abs(time - up - (lastSampleAt - upBefore));
+  return up < upBefore || up + RESTARTED < time - lastSampleAt || (wasSilent && moved > MOVED);
 }
 
 /** The text of an incident. */

@@ -49,6 +49,15 @@ test("a killed engine leaves when it stopped, that it restarted, and for how lon
   assert.deepEqual(texts(), ["may stopped answering and restarted after 33 s"]);
 });
 
+test("an engine that had run only for a moment is seen to have restarted", () => {
+  const { take, become, texts } = watch();
+  for (let n = 0; n < 2; n++) take(sample(n, { uptime_seconds: n + 1 }));
+  become("down", at(2));
+  take(sample(4, { uptime_seconds: 2.2 }), false);
+  become("live", at(4));
+  assert.match(texts()[0], /^may stopped answering and restarted after \d+ s$/);
+});
+
 test("a lost connection is not the engine's fault when its history has every second", () => {
   const { incidents, take, become, texts } = watch();
   for (let n = 0; n < 10; n++) take(sample(n));
