@@ -1,7 +1,7 @@
 //! Pauses between restarts that grow while runs fail, and the log line that says why a run failed.
 //!
 //! systemd 252 knows only a constant `RestartSec=`: short, so that a crash is over soon, which makes a start that always
-//! fails write ten lines into the journal twice a second.
+//! fails write ten lines into the journal several times a second.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
