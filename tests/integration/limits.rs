@@ -215,3 +215,9 @@ fn a_field_may_be_as_long_as_the_header() {
         }
     });
 }
+
+/// On a system that gives them to everyone, they would take 15 MB before the first connection.
+#[test]
+fn the_heap_gets_no_huge_pages() {
+    every_engine(|engine| assert!(!Server::start(engine, &[]).gets_huge_pages()));
+}

@@ -93,6 +93,11 @@ impl Process {
         self.status("VmHWM:")
     }
 
+    /// Whether the kernel may give it memory in huge pages that it did not ask for.
+    pub(crate) fn gets_huge_pages(&self) -> bool {
+        std::fs::read_to_string(self.proc("status")).expect("status").contains("\nTHP_enabled:\t1\n")
+    }
+
     /// Virtual memory in bytes.
     pub(crate) fn address_space(&self) -> u64 {
         self.status("VmSize:")
