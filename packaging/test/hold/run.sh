@@ -18,7 +18,8 @@ field() { sed -En "s/^ *\"$1\": ([0-9.]+),?$/\1/p" "$engine.json" | head -n 1; }
 check "the guest has 4 GB" at_most "$(awk '/^MemTotal:/ { print $2 / 1024 }' /proc/meminfo)" 4096
 for engine in $engines; do
     before=$(used_mb)
-    RUST_BACKTRACE=1 ./fastgo serve "$engine" --bind 127.0.0.1 --port $port --work none >"$engine.log" 2>&1 &
+    # The requests go to connections at random, so that some have none for longer than the default idle timeout.
+    RUST_BACKTRACE=1 ./fastgo serve "$engine" --bind 127.0.0.1 --port $port --work none --idle-timeout 10m >"$engine.log" 2>&1 &
     server=$!
     check "$engine: serves" within 30 healthy $port
     at_rest=$(resident_mb $server)
