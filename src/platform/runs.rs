@@ -85,13 +85,14 @@ impl Runs {
         fs::rename(unfinished, path)
     }
 
-    /// How long to wait before the next run: not at all after a first failure, then 2 s and twice as long each time.
+    /// How long to wait before the next run: not at all after a first failure, then 2 s and five times as long each time. A
+    /// failed start writes ten lines into the journal: so it is less than one a second.
     pub fn pause(&self, now: &Now) -> Duration {
         if self.boot != now.boot || self.failures < 2 {
             return Duration::ZERO;
         }
         let longest = if self.usage { LONGEST_PAUSE_AFTER_USAGE } else { LONGEST_PAUSE };
-        Duration::from_secs((1 << (self.failures - 1).min(16)).min(longest))
+        Duration::from_secs((2 * 5_u64.pow((self.failures - 2).min(16))).min(longest))
     }
 
     /// Failures in a row.
@@ -147,7 +148,7 @@ mod tests {
     fn pauses_grow_while_runs_fail_early() {
         let mut runs = Runs::default();
         let pauses: Vec<_> = (0..9).map(|run| fail(&mut runs, run, run + 1, "SEGV")).collect();
-        assert_eq!(pauses, [0, 2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(pauses, [0, 2, 10, 50, 60, 60, 60, 60, 60]);
         assert_eq!(fail(&mut runs, 100, 200, "SEGV"), 0, "after a sound run");
         assert_eq!(runs.crashes, 10);
     }
@@ -156,7 +157,7 @@ mod tests {
     fn wrong_settings_are_tried_more_seldom() {
         let mut runs = Runs::default();
         let pauses: Vec<_> = (0..10).map(|run| fail(&mut runs, run, run, "2")).collect();
-        assert_eq!(pauses, [0, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
+        assert_eq!(pauses, [0, 2, 10, 50, 250, 300, 300, 300, 300, 300]);
         for run in 0..100 {
             assert_eq!(fail(&mut runs, run, run, "2"), 300);
         }
