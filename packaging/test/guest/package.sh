@@ -161,7 +161,7 @@ test_upgrades() {
         if ((turn % 2)); then
             check "downgrade or reinstall $turn" install --reinstall ./old.deb
         else
-            check "upgrade $turn" install public/pool/main/f/fastgo/*.deb
+            check "upgrade $turn" install ./public/pool/main/f/fastgo/*.deb
         fi
         for engine in $engines; do
             check "$engine: another process serves" within 20 replaced "$engine" "${before[$engine]}"
