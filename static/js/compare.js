@@ -96,19 +96,19 @@ function build(page) {
     elements: [
       h("h1", { class: "visually-hidden" }, "Engines side by side"),
       notices.element,
-      several ? onBoards(hosts, boards, cards) : cardsOf(engines, cards),
+      several ? onBoards(hosts, boards, cards) : cardsOf(engines, cards, "Engines now"),
       note,
       h("div", { class: engines.length > ROOM ? "layout versus many" : "layout versus" }, h("div", { class: "side" }, comparison.element, registrations.element, several ? null : boards[0].element, events.element), h("div", { class: "charts" }, ...charts.map((c) => c.element))),
     ],
   };
 }
 
-const cardsOf = (engines, cards) =>
-  h("section", { class: "engines", "aria-label": "Engines now" }, ...cards.filter(({ engine }) => engines.includes(engine)).map((card) => card.element));
+const cardsOf = (engines, cards, label) =>
+  h("section", { class: "engines", "aria-label": label }, ...cards.filter(({ engine }) => engines.includes(engine)).map((card) => card.element));
 
 /** Each board above its engines. */
 function onBoards(hosts, boards, cards) {
-  const element = h("div", { class: "boards" }, ...hosts.map((here, i) => h("div", { class: "on-board" }, boards[i].element, cardsOf(here, cards))));
+  const element = h("div", { class: "boards" }, ...hosts.map((here, i) => h("div", { class: "on-board" }, boards[i].element, cardsOf(here, cards, `Engines of ${here[0].host}`))));
   element.style.setProperty("--each", hosts[0].length);
   return element;
 }
