@@ -14,7 +14,7 @@ export class BoardList {
     this.dialog = h("dialog", { class: "shortcuts boardlist", "aria-labelledby": "boards-title" },
       h("form", { onsubmit: (event) => this.submit(event) },
         h("h2", { id: "boards-title" }, "Boards on this page"),
-        h("label", { for: "boards" }, "Host names, one in a line"), this.hosts, this.problem,
+        h("label", { for: "boards" }, "Host names, one per line"), this.hosts, this.problem,
         h("p", { id: "boards-hint" }, `At most ${MOST_ENGINES} engines fit on the page. On each other board BOARDS=${own} lets this page read its figures.`),
         h("label", { for: "only" }, "Of each board"), this.only,
         h("div", { class: "tools" }, h("button", { class: "button" }, "Show"), h("button", { type: "button", class: "button", onclick: () => this.dialog.close() }, "Cancel"))));
