@@ -113,10 +113,9 @@ function sockets(s, pi) {
 }
 
 export class Board {
-  /** `engines`: those on this board, where there are several boards on the page. */
+  /** `engines`: those on this board, where the page has several boards. */
   constructor(engines = null) {
     const [first] = engines ?? [];
-    this.several = engines?.length > 1;
     this.host = first && h("a", { class: "engine-name", href: `${first.origin}/compare3` }, first.host);
     this.title = h("h2", {}, this.host);
     this.note = h("span", { class: "unit" });
@@ -141,7 +140,7 @@ export class Board {
     const pi = sample?.pi ?? {};
     if (!this.host) put(this.title, pi.model ?? "Board");
     put(this.note, absence || (this.host && pi.model) || "");
-    put(this.total, this.several ? total : "");
+    put(this.total, this.host ? total : "");
     mark(this.element, "data-stale", absence ? "yes" : null);
     for (const part of [this.lamps.element, this.element.lastChild]) show(part, !this.host || Boolean(sample));
     this.lamps.draw(pi);

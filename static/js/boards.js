@@ -5,15 +5,13 @@ import { clock, duration, rate } from "./format.js";
 /** The engines of each host. */
 export const byHost = (engines) => [...new Set(engines.map((engine) => engine.host))].map((host) => engines.filter((engine) => engine.host === host));
 
-/** The board of `engines` at `now`: the `sample` of one that answers, else the newest; the `total` of their rates; and since when none answers (`absence`). */
+/** The board of `engines` at `now`: the `sample` of one that answers, else the newest; their `total` rate; since when none answers (`absence`). */
 export function boardAt(engines, now) {
-  const seen = engines.filter((engine) => engine.latest);
-  const live = seen.filter((engine) => engine.state === "live" || engine.frozen);
-  const last = seen.toSorted((a, b) => b.lastSampleAt - a.lastSampleAt)[0];
+  const seen = engines.filter((engine) => engine.latest).sort((a, b) => b.lastSampleAt - a.lastSampleAt);
+  const live = engines.filter((engine) => engine.latest && (engine.state === "live" || engine.frozen));
+  if (!live.length) return { sample: seen[0]?.shown.sample, total: "", absence: absence(engines, seen[0]?.lastSampleAt, now) };
   const total = live.reduce((sum, { shown: { store } }) => sum + store.value("successes_per_sec", store.size - 1), 0);
-  return live.length
-    ? { sample: live[0].shown.sample, total: `${rate(total)} successful / s`, absence: "" }
-    : { sample: last?.shown.sample, total: "", absence: absence(engines, last?.lastSampleAt, now) };
+  return { sample: live[0].shown.sample, total: engines.length > 1 ? `${rate(total)} successful / s` : "", absence: "" };
 }
 
 function absence(engines, last, now) {

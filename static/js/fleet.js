@@ -108,7 +108,7 @@ export class Fleet {
     return this.engines.every((engine) => engine.latest || ["down", "full", "refused"].includes(engine.state));
   }
 
-  /** Gives each engine its look, and its host's name too where two of a kind are shown; below its board its kind says it (`short`). */
+  /** Gives each engine its look, and its host's name too where two of a kind are shown; not below its board (`short`). */
   dress() {
     const types = this.engines.map((e) => e.latest?.server_type ?? e.type);
     slotsFor(types).forEach((slot, i) => {

@@ -12,10 +12,7 @@ const WALL_ICON = "M1.5 2.5h13v8.5h-13zM5.5 13.5h5";
 const EXPORT_ICON = "M8 1.5v8.5M4.8 7L8 10.2L11.2 7M2 11v3h12v-3";
 
 export class Header {
-  /**
-   * `on` has `view()` (the view was changed), `pause()`, `wall()`, `save(format)`, `themed()`, `help()`, and `boards()`
-   * where several boards can be shown.
-   */
+  /** `on` has `view()` (the view was changed), `pause()`, `wall()`, `save(format)`, `themed()`, `help()`, and on compare pages `boards()`. */
   constructor(view, on) {
     this.view = view;
     this.on = on;

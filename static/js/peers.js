@@ -30,7 +30,7 @@ export function parseHosts(text) {
   return { hosts: values, problems };
 }
 
-/** Reads entries with commas or spaces between: the values that `read` returns, each once, and problems; `what` an entry must be. */
+/** What `read` returns for entries with commas or spaces between, each once, and problems; `what` an entry must be. */
 function parseList(text, read, what) {
   const entries = (text ?? "").split(/[\s,]+/).filter(Boolean);
   const values = [...new Set(entries.map(read).filter(Boolean))];
@@ -39,7 +39,7 @@ function parseList(text, read, what) {
   return { values, problems };
 }
 
-/** The engines of the boards that `?hosts=` names, at their usual ports: of each all of the types `wanted`, or those that fit. */
+/** The engines of the boards in `?hosts=`, at their usual ports: of each the types `wanted`, or those that fit. */
 export function onHosts(text, wanted) {
   const { hosts, problems } = parseHosts(text);
   const peers = DEFAULT_PEERS.filter((peer) => wanted.includes(peer.server_type));

@@ -111,10 +111,7 @@ export class Stream {
   }
 }
 
-/**
- * An EventSource does not say why it failed; plain requests to the same engine can. Any page may read, without cookies, that an engine
- * is full, and see whether another board answers at all.
- */
+/** An EventSource does not say why it failed; plain requests without cookies can: any page may read that an engine is full, and see that another board answers. */
 async function explainFailure(url) {
   const ask = (path, options) => fetch(new URL(path, url), { cache: "no-store", signal: AbortSignal.timeout(ASK_FOR), ...options });
   try {
