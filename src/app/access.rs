@@ -2,7 +2,8 @@
 //!
 //! Any page that a browser shows can have it send requests from the browser's network. Three rules keep such a page from using
 //! this server: it answers to its own names only, so that no other name can be made to lead here (DNS rebinding); work and
-//! changes are for pages of this host; and only those pages may read the answers (CORS).
+//! changes are for pages of this host; and only those pages may read the answers (CORS). A page of another board that the settings
+//! name may read what its comparison shows, and nothing else.
 
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ const NAMES_INTERVAL: Duration = Duration::from_secs(10);
 /// The rules of one server.
 pub(super) struct Access {
     allowed: AllowedHosts,
+    boards: AllowedHosts,
     token: Option<Token>,
     own: RwLock<OwnNames>,
 }
@@ -35,7 +37,7 @@ impl Access {
     pub(super) fn new(config: &Config) -> Self {
         let own = OwnNames { names: names::of_machine(), read: Instant::now() };
         let token = config.access_token.as_ref().map(Token::new);
-        Self { allowed: config.allowed_hosts.clone(), token, own: RwLock::new(own) }
+        Self { allowed: config.allowed_hosts.clone(), boards: config.boards.clone(), token, own: RwLock::new(own) }
     }
 
     /// Reads this machine's names again now and then; for the sampler.
@@ -60,9 +62,14 @@ impl Access {
         let is_permitted = match caller.source {
             Source::Trusted => true,
             Source::Unsaid => !acts,
-            Source::OtherPort(port) => !acts || self.trusts(caller) || peers().iter().any(|peer| peer.port == port),
+            Source::OtherPort(port) => {
+                !acts || is_page_of(&self.allowed, caller) || peers().iter().any(|peer| peer.port == port)
+            }
             // Without an Origin no page gets to read the answer.
-            Source::Foreign => (!acts && caller.origin.is_none()) || self.trusts(caller),
+            Source::Foreign => {
+                (!acts && (caller.origin.is_none() || is_compared(request.route) && is_page_of(&self.boards, caller)))
+                    || is_page_of(&self.allowed, caller)
+            }
         };
         if !is_permitted {
             return Some(Response::error(403, "a browser may ask this only for a page of this server"));
@@ -73,7 +80,8 @@ impl Access {
 
     /// The same response, readable by the page that asked if that may read it.
     pub(super) fn share(&self, caller: &Caller, response: Response) -> Response {
-        let shares = matches!(caller.source, Source::OtherPort(_)) || self.trusts(caller);
+        let named = [&self.allowed, &self.boards].into_iter().any(|hosts| is_page_of(hosts, caller));
+        let shares = matches!(caller.source, Source::OtherPort(_)) || named;
         match &caller.origin {
             Some(origin) if shares => {
                 let response = response.with("access-control-allow-origin", String::from(&**origin));
@@ -83,16 +91,21 @@ impl Access {
         }
     }
 
-    /// Whether the settings name the host of the page that asks.
-    fn trusts(&self, caller: &Caller) -> bool {
-        let host = caller.origin.as_deref().and_then(origin_parts);
-        host.is_some_and(|(host, _)| self.allowed.names(host))
-    }
-
     fn is_own(&self, host: &str) -> bool {
         let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
         own.names.iter().any(|name| name.eq_ignore_ascii_case(host.strip_suffix('.').unwrap_or(host)))
     }
+}
+
+/// Whether the page that asks is of one of `hosts`.
+fn is_page_of(hosts: &AllowedHosts, caller: &Caller) -> bool {
+    let host = caller.origin.as_deref().and_then(origin_parts);
+    host.is_some_and(|(host, _)| hosts.names(host))
+}
+
+/// Whether the comparison of several boards shows it.
+fn is_compared(route: Route) -> bool {
+    matches!(route, Route::Metrics | Route::Events | Route::History(_))
 }
 
 /// Whether a request makes the board work, or changes something.

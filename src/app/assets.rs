@@ -40,8 +40,9 @@ impl fmt::Debug for Asset {
     }
 }
 
-/// The asset at this path: `/static/…`, or a page at `/NAME`.
+/// The asset at this path: `/static/…`, or a page at `/NAME`. The compare pages are one file, whose script looks at the path.
 pub(super) fn find(path: &str) -> Option<&'static Asset> {
+    let path = if path == "/compare" { "/compare3" } else { path };
     ASSETS.iter().find(|asset| asset.path == path)
 }
 

@@ -77,6 +77,8 @@ pub struct Config {
     pub trace_share: Share,
     /// Names of this server, and hosts whose pages may use it, beside its own.
     pub allowed_hosts: AllowedHosts,
+    /// Other boards, whose pages may read measurements.
+    pub boards: AllowedHosts,
     /// What pages and measurements ask for, if anything.
     pub access_token: Option<Secret>,
     /// Which log records are written.
@@ -109,6 +111,7 @@ impl Config {
             notify: None,
             trace_share: Share::ALL,
             allowed_hosts: AllowedHosts::default(),
+            boards: AllowedHosts::default(),
             access_token: None,
             log: Targets::new(),
             pprof: None,

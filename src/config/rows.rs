@@ -381,6 +381,21 @@ pub const SETTINGS: &[Setting] = &[
         bad: &["http://pi.local", "pi.local:8080", "a,,b", "*.", "a b"],
     },
     Setting {
+        flag: Some("boards"),
+        env: "BOARDS",
+        value: "NAMES",
+        bare: None,
+        default: DefaultValue::Found("none", |_| String::new()),
+        doc: "Other boards, whose pages may read metrics and history here, and nothing else: host names with commas between; `*.local`: any of this network",
+        set: |config, text| {
+            config.boards = if text.is_empty() { AllowedHosts::default() } else { AllowedHosts::parse(text)? };
+            // The empty name is among those of `*` only, which would let every page read.
+            if config.boards.has("") { Err("must name hosts or domains, such as *.local".to_owned()) } else { Ok(()) }
+        },
+        good: &["pi1.local,pi2.local", "*.local", "192.0.2.7"],
+        bad: &["*", "pi1.local,*", "http://pi1.local", "pi1.local:8080"],
+    },
+    Setting {
         flag: None,
         env: TOKEN_VARIABLE,
         value: "TOKEN",

@@ -1,7 +1,7 @@
 // The board: three lamps, and every sensor folded below them. What a board cannot measure is named once at the end, never shown as 0.
 
 import { h, mark, put, show } from "./dom.js";
-import { celsius, clock, count, load, mebibytes, significant, traffic } from "./format.js";
+import { celsius, count, load, mebibytes, significant, traffic } from "./format.js";
 import { Lamps } from "./lamps.js";
 
 const WORDS = {
@@ -113,9 +113,13 @@ function sockets(s, pi) {
 }
 
 export class Board {
-  constructor() {
-    this.title = h("h2", { id: "board-title" }, "Board");
-    this.asOf = h("span", { class: "unit as-of" });
+  /** `engines`: those on this board, where the page has several boards. */
+  constructor(engines = null) {
+    const [first] = engines ?? [];
+    this.host = first && h("a", { class: "engine-name", href: `${first.origin}/compare3` }, first.host);
+    this.title = h("h2", {}, this.host);
+    this.note = h("span", { class: "unit" });
+    this.total = h("strong", { class: "total" });
     this.lamps = new Lamps();
     this.cores = h("div", { class: "cores", role: "img" });
     this.groups = GROUPS.map((group) => {
@@ -125,18 +129,20 @@ export class Board {
       return { ...group, list, element, lines: [] };
     });
     this.missing = h("p", { class: "missing" });
-    this.element = h("section", { class: "card board", "aria-labelledby": "board-title" },
-      h("header", {}, this.title, this.asOf), this.lamps.element,
+    this.element = h("section", { class: "card board", "aria-label": first ? `Board ${first.host}` : "Board" },
+      h("header", {}, this.title, this.note, this.total), this.lamps.element,
       h("details", {}, h("summary", {}, "All sensors"),
         h("div", { class: "board-groups" }, ...this.groups.map((g) => g.element)), this.missing));
   }
 
-  /** `asOf` (ms) is set when the sample is not of now: the engine that sent it no longer answers. */
-  draw(sample, asOf = null) {
+  /** Takes what `boardAt` returns. */
+  draw({ sample, total, absence }) {
     const pi = sample?.pi ?? {};
-    put(this.title, pi.model ?? "Board");
-    put(this.asOf, asOf === null ? "" : `as of ${clock(asOf)}`);
-    mark(this.element, "data-stale", asOf === null ? null : "yes");
+    if (!this.host) put(this.title, pi.model ?? "Board");
+    put(this.note, absence || (this.host && pi.model) || "");
+    put(this.total, this.host ? total : "");
+    mark(this.element, "data-stale", absence ? "yes" : null);
+    for (const part of [this.lamps.element, this.element.lastChild]) show(part, !this.host || Boolean(sample));
     this.lamps.draw(pi);
     const missing = [];
     for (const group of this.groups) {

@@ -4,6 +4,7 @@ import { LATENCY, NO_FAILURES, NO_REQUESTS } from "./about.js";
 import { calmText, engineAlerts } from "./alerts.js";
 import { Board } from "./board.js";
 import { boardAlerts } from "./boardalerts.js";
+import { boardAt, byHost } from "./boards.js";
 import { Chart } from "./chart.js";
 import { Comparison } from "./comparison.js";
 import { h, mark, put } from "./dom.js";
@@ -34,12 +35,15 @@ const CHARTS = [
   { id: "memory", key: "memory_mb", title: "Memory", unit: "MiB resident", show: mebibytes, tick: compact, floor: 10 },
 ];
 
-function makeChart({ key, ...spec }, page) {
+function makeChart({ key, ...spec }, page, several) {
   const series = page.fleet.engines.map((engine) => ({
     key, label: () => engine.name, toggle: () => engine.name, store: () => engine.shown.store, slot: () => engine.slot,
   }));
-  return new Chart({ ...spec, series, bands: (start, end) => page.bands(start, end) }, page);
+  // What happened to one of several boards says nothing about the others' lines.
+  return new Chart({ ...spec, series, bands: (start, end) => page.bands(start, end).filter(({ engine }) => engine || !several) }, page);
 }
+
+const isLive = ({ latest, state }) => latest && state === "live";
 
 /** One sentence on what the engines do for each request, a warning when it is not the same. */
 function workNote(engines) {
@@ -62,9 +66,11 @@ function build(page) {
   const note = h("p", { class: "work-note" }, " ");
   const comparison = new Comparison(engines, new StartLoad(page.announcer));
   const registrations = new StorePanel(engines);
-  const board = new Board();
+  const hosts = byHost(engines);
+  const several = hosts.length > 1;
+  const boards = hosts.map((here) => new Board(several ? here : null));
   const events = new EventList();
-  const charts = CHARTS.map((spec) => makeChart(spec, page));
+  const charts = CHARTS.map((spec) => makeChart(spec, page, several));
 
   function draw() {
     const { start, end, paused } = page.view;
@@ -76,13 +82,11 @@ function build(page) {
     const busy = hasRequests(engines, page.view);
     comparison.draw(page.view, busy);
     showLoaded(charts, busy);
-    const live = engines.filter((e) => e.state === "live" && e.latest);
-    const source = live[0] ?? engines.find((e) => e.latest);
     registrations.draw();
-    board.draw(source?.shown.sample, source && !live.length ? source.lastSampleAt : null);
+    hosts.forEach((here, i) => boards[i].draw(boardAt(here, Date.now())));
     events.draw(page.fleet.incidents.list, Math.min(...engines.map((e) => e.store.firstTime)), Date.now());
     mark(page.main, "data-state", engines.map((e) => e.state).join());
-    notices.draw([...page.alerts(), ...alerts(engines)], calmText(live));
+    notices.draw([...page.alerts(), ...alerts(engines)], calmText(engines.filter(isLive)));
     document.title = titleOf(engines);
   }
 
@@ -92,25 +96,32 @@ function build(page) {
     elements: [
       h("h1", { class: "visually-hidden" }, "Engines side by side"),
       notices.element,
-      h("section", { class: "engines", "aria-label": "Engines now", "data-count": engines.length }, ...cards.map((c) => c.element)),
+      several ? onBoards(hosts, boards, cards) : cardsOf(engines, cards, "Engines now"),
       note,
-      h("div", { class: engines.length > ROOM ? "layout versus many" : "layout versus" }, h("div", { class: "side" }, comparison.element, registrations.element, board.element, events.element), h("div", { class: "charts" }, ...charts.map((c) => c.element))),
+      h("div", { class: engines.length > ROOM ? "layout versus many" : "layout versus" }, h("div", { class: "side" }, comparison.element, registrations.element, several ? null : boards[0].element, events.element), h("div", { class: "charts" }, ...charts.map((c) => c.element))),
     ],
   };
+}
+
+const cardsOf = (engines, cards, label) =>
+  h("section", { class: "engines", "aria-label": label }, ...cards.filter(({ engine }) => engines.includes(engine)).map((card) => card.element));
+
+/** Each board above its engines. */
+function onBoards(hosts, boards, cards) {
+  const element = h("div", { class: "boards" }, ...hosts.map((here, i) => h("div", { class: "on-board" }, boards[i].element, cardsOf(here, cards, `Engines of ${here[0].host}`))));
+  element.style.setProperty("--each", hosts[0].length);
+  return element;
 }
 
 /** Each live engine's own alerts under its name; a board's once for all engines on its host. */
 function alerts(engines) {
   const found = [];
-  const boards = new Set();
-  const hosts = new Set(engines.map((e) => e.host));
-  for (const engine of engines) {
-    const add = (alert, prefix) => found.push({ ...alert, id: `${prefix}/${alert.id}`, text: prefix ? `${prefix}: ${alert.text}` : alert.text });
-    if (!engine.latest || engine.state !== "live") continue;
-    for (const alert of [...engineAlerts(engine.latest, engine.store), ...storeAlerts(engine.latest)]) add(alert, engine.name);
-    if (boards.has(engine.host)) continue;
-    boards.add(engine.host);
-    for (const alert of boardAlerts(engine.latest, engine.store)) add(alert, hosts.size > 1 ? engine.host : "");
+  const add = (alerts, prefix) => found.push(...alerts.map((alert) => ({ ...alert, id: `${prefix}/${alert.id}`, text: prefix ? `${prefix}: ${alert.text}` : alert.text })));
+  const hosts = byHost(engines);
+  for (const here of hosts.map((all) => all.filter(isLive)).filter(({ length }) => length)) {
+    for (const { latest, store, name } of here) add([...engineAlerts(latest, store), ...storeAlerts(latest)], name);
+    const [{ latest, store, host }] = here;
+    add(boardAlerts(latest, store), hosts.length > 1 ? host : "");
   }
   return found;
 }

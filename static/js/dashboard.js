@@ -4,6 +4,7 @@ import { LATENCY, NO_REQUESTS } from "./about.js";
 import { calmText, engineAlerts } from "./alerts.js";
 import { Board } from "./board.js";
 import { boardAlerts } from "./boardalerts.js";
+import { boardAt } from "./boards.js";
 import { Chart } from "./chart.js";
 import { crashCount } from "./crashes.js";
 import { h, mark, put, show } from "./dom.js";
@@ -155,7 +156,7 @@ function build(page) {
     showLoaded(all, busy);
     start.draw([engine]);
     registrations.draw();
-    board.draw(sample, asOf);
+    board.draw(boardAt([engine], Date.now()));
     settings.draw(sample);
     events.draw(page.fleet.incidents.list, engine.store.firstTime, Date.now());
     for (const chart of all) if (chart.when && sample) show(chart.element, chart.when(sample));

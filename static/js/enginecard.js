@@ -52,7 +52,7 @@ export class EngineCard {
     const { sample, store } = engine.shown;
     const fresh = sample && (paused || engine.state === "live");
     const now = (key) => (fresh ? store.value(key, store.size - 1) : NaN);
-    put(this.name, engine.name);
+    put(this.name, engine.short ?? engine.name);
     if (this.slot !== engine.slot) this.shape.replaceChildren(marker((this.slot = engine.slot)));
     this.status.draw(engine, paused);
     put(this.work, sample ? describeWork(sample.work) : " ");

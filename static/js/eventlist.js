@@ -79,7 +79,7 @@ function joined(incidents) {
       same.text = hostText(same);
     } else {
       const { kind, level, engine, host, from, to, sums, outcome } = incident;
-      const hint = kind === "silent" && to === null ? `On the board: journalctl -u fastgo@${engine.latest?.server_type ?? engine.name} -n 20` : null;
+      const hint = kind === "silent" && to === null ? `On the board: journalctl -u fastgo@${engine.latest?.server_type ?? engine.type ?? engine.name} -n 20` : null;
       out.push({ kind, level, engine, host, from, to, sums, outcome, hint, engines: kind === "silent" ? [engine] : null });
     }
   }

@@ -105,17 +105,19 @@ export class Fleet {
 
   /** Whether each engine has sent a sample, or is known not to answer. */
   get settled() {
-    return this.engines.every((engine) => engine.latest || engine.state === "down" || engine.state === "full");
+    return this.engines.every((engine) => engine.latest || ["down", "full", "refused"].includes(engine.state));
   }
 
-  /** Gives each engine its look, and its host's name too where two of a kind are shown. */
+  /** Gives each engine its look, and its host's name too where two of a kind are shown; not below its board (`short`). */
   dress() {
     const types = this.engines.map((e) => e.latest?.server_type ?? e.type);
     slotsFor(types).forEach((slot, i) => {
       const engine = this.engines[i];
       engine.slot = slot;
-      const twin = types[i] !== undefined && types.indexOf(types[i]) !== types.lastIndexOf(types[i]);
-      engine.label = twin ? `${types[i]} ${new URL(engine.origin).host}` : null;
+      const twins = this.engines.filter((_, n) => types[i] !== undefined && types[n] === types[i]);
+      const apart = twins.filter(({ host }) => host === engine.host).length === 1;
+      engine.label = twins.length > 1 ? `${types[i]} ${apart ? engine.host.replace(/\.local$/, "") : new URL(engine.origin).host}` : null;
+      engine.short = apart ? types[i] : null;
     });
   }
 

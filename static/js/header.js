@@ -12,7 +12,7 @@ const WALL_ICON = "M1.5 2.5h13v8.5h-13zM5.5 13.5h5";
 const EXPORT_ICON = "M8 1.5v8.5M4.8 7L8 10.2L11.2 7M2 11v3h12v-3";
 
 export class Header {
-  /** `on` has `view()` (the view was changed), `pause()`, `wall()`, `save(format)`, `themed()` and `help()`. */
+  /** `on` has `view()` (the view was changed), `pause()`, `wall()`, `save(format)`, `themed()`, `help()`, and on compare pages `boards()`. */
   constructor(view, on) {
     this.view = view;
     this.on = on;
@@ -27,17 +27,19 @@ export class Header {
     this.wallButton = h("button", { type: "button", class: "button icon wall-button wide-only", "aria-pressed": "false", "aria-label": "Wall display", title: "Wall display: few figures, read from across a room (w)", onclick: () => on.wall() },
       icon("outline", svg("path", { d: WALL_ICON })));
     const help = h("button", { type: "button", class: "button icon wide-only", "aria-label": "Keyboard shortcuts", title: "Keyboard shortcuts (?)", onclick: () => on.help() }, "?");
+    const boards = on.boards && h("button", { type: "button", class: "button wide-only", onclick: () => on.boards() }, "Boards");
     this.menu = new Menu("Export and more", [icon("outline", svg("path", { d: EXPORT_ICON })), h("span", { class: "menu-label" }, "Export")], [
       { label: "Export as CSV", act: () => on.save("csv") },
       { label: "Export as JSON", act: () => on.save("json") },
       { label: "Print or save as PDF", act: () => print() },
+      ...(boards ? [{ label: "Boards on this page", act: () => on.boards(), when: "narrow-only" }] : []),
       { label: "Change the theme", act: () => this.theme.turn(), when: "narrow-only" },
       { label: "Keyboard shortcuts", act: () => on.help(), when: "narrow-only" },
     ]);
     this.element = h("header", { class: "bar" },
       ...brand(), navigation(this.links),
       this.where.element,
-      h("div", { class: "controls" }, this.zoomButton, this.windows(), this.pauseButton, this.menu.element, this.wallButton, this.theme.element, help));
+      h("div", { class: "controls" }, this.zoomButton, this.windows(), this.pauseButton, boards, this.menu.element, this.wallButton, this.theme.element, help));
     this.draw();
   }
 

@@ -1,6 +1,7 @@
 // What the three pages share: finding the engines, the clock that drives everything, pause, export, the address bar.
 
 import { Announcer } from "./announce.js";
+import { BoardList } from "./boardlist.js";
 import { h, mark } from "./dom.js";
 import { csv, download, json } from "./export.js";
 import { clock, duration } from "./format.js";
@@ -39,6 +40,7 @@ export class Page {
   async open() {
     const query = new URLSearchParams(location.search);
     this.view.read(query);
+    const boards = this.spec.wanted && new BoardList();
     this.header = new Header(this.view, {
       view: () => this.changed(),
       pause: () => this.pause(),
@@ -46,6 +48,7 @@ export class Page {
       save: (format) => this.save(format),
       themed: () => this.themed(),
       help: () => this.shortcuts.show(),
+      boards: boards && (() => boards.show()),
     });
     const window = (name) => () => this.header.choose(name);
     this.shortcuts = new Shortcuts({
@@ -55,10 +58,11 @@ export class Page {
     this.main = h("main", { id: "main", tabindex: "-1" });
     document.querySelector(".loading")?.remove();
     document.body.append(this.header.element, this.main, this.announcer.element, this.shortcuts.dialog);
-    const types = query.get("only")?.split(",") ?? this.spec.wanted ?? TYPES;
-    const { origins, problems } = parseEngines(query.get("engines") ?? onHosts(query.get("hosts"), types));
-    this.problems.push(...problems);
-    await this.find(origins);
+    if (boards) document.body.append(boards.dialog);
+    const wanted = query.get("only")?.split(",") ?? this.spec.wanted ?? TYPES;
+    const given = query.has("engines") ? parseEngines(query.get("engines")) : onHosts(query.get("hosts"), wanted);
+    this.problems.push(...given.problems);
+    await this.find(given);
     await this.settle();
     this.content = this.spec.build(this);
     this.main.append(...this.content.elements);
@@ -69,8 +73,7 @@ export class Page {
 
   async find(given) {
     const { wanted, most } = this.spec;
-    let origins = given;
-    let types = null;
+    let { origins, types } = given;
     if (!origins.length && wanted) {
       const own = await ownSample();
       const found = findPeers(own?.peers, wanted, location, own?.server_type);

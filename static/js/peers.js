@@ -13,40 +13,40 @@ export const TYPES = DEFAULT_PEERS.map((peer) => peer.server_type);
 /** More than this many engines on one page look too much alike. */
 export const MOST_ENGINES = 6;
 
-/** Reads `?engines=URL,URL`: origins in order, and a sentence for each that cannot be used. */
+/** The origins in `?engines=URL,URL` in order, and a sentence for each entry that cannot be used. */
 export function parseEngines(text) {
-  const origins = [];
-  const problems = [];
-  for (const raw of (text ?? "").split(",")) {
-    const entry = raw.trim();
-    if (!entry) continue;
-    let url = null;
-    try {
-      url = new URL(entry);
-    } catch {
-      // Reported below, with everything else that is not a web address.
-    }
-    if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
-      problems.push(`“${shorten(entry)}” in the address is not an http:// or https:// address: left out.`);
-    } else if (origins.includes(url.origin)) {
-      problems.push(`${url.origin} is in the address twice: shown once.`);
-    } else if (origins.length === MOST_ENGINES) {
-      problems.push(`At most ${MOST_ENGINES} engines fit on a page: ${url.origin} left out.`);
-    } else {
-      origins.push(url.origin);
-    }
-  }
-  return { origins, problems };
+  const originOf = (entry) => {
+    const url = parse(entry);
+    return url?.protocol === "http:" || url?.protocol === "https:" ? url.origin : null;
+  };
+  const { values, problems } = parseList(text, originOf, "an http:// or https:// address: left out");
+  return { origins: values, problems };
 }
 
-/**
- * The engines of several boards as `?engines=` lists them: those of `types` at their usual ports on each host of
- * `?hosts=HOST,HOST`.
- */
-export function onHosts(hosts, types) {
-  const names = (hosts ?? "").split(",").map((host) => host.trim()).filter(Boolean);
-  const ports = DEFAULT_PEERS.filter((peer) => types.includes(peer.server_type)).map((peer) => peer.port);
-  return names.flatMap((host) => ports.map((port) => `http://${host}:${port}`)).join();
+/** The same for names of hosts. */
+export function parseHosts(text) {
+  const hostOf = (entry) => (parse(`http://${entry}`)?.hostname === entry.toLowerCase() ? entry.toLowerCase() : null);
+  const { values, problems } = parseList(text, hostOf, "a host name: leave out http:// and port");
+  return { hosts: values, problems };
+}
+
+/** What `read` returns for entries with commas or spaces between, each once, and problems; `what` an entry must be. */
+function parseList(text, read, what) {
+  const entries = (text ?? "").split(/[\s,]+/).filter(Boolean);
+  const values = [...new Set(entries.map(read).filter(Boolean))];
+  const problems = entries.filter((entry) => !read(entry)).map((entry) => `“${shorten(entry)}” is not ${what}`);
+  if (values.length > MOST_ENGINES) problems.push(`At most ${MOST_ENGINES} fit on a page, without ${values.splice(MOST_ENGINES).join(", ")}`);
+  return { values, problems };
+}
+
+/** The engines of the boards in `?hosts=`, at their usual ports: of each the types `wanted`, or those that fit. */
+export function onHosts(text, wanted) {
+  const { hosts, problems } = parseHosts(text);
+  const peers = DEFAULT_PEERS.filter((peer) => wanted.includes(peer.server_type));
+  const shown = peers.slice(0, MOST_ENGINES / hosts.length);
+  const types = shown.map((peer) => peer.server_type);
+  if (shown.length < peers.length) problems.push(`${MOST_ENGINES} engines fit on a page. Shown of each board: ${types.join(", ")}`);
+  return { origins: hosts.flatMap((host) => shown.map((peer) => `http://${host}:${peer.port}`)), types: hosts.flatMap(() => types), problems };
 }
 
 /**
@@ -74,6 +74,15 @@ export function peersOf(peers, own, location) {
 /** The page's host at another port. */
 export function originAt(location, port) {
   return new URL(`${location.protocol}//${location.hostname}:${port}`).origin;
+}
+
+/** The web address in `text`, null where it is none. */
+function parse(text) {
+  try {
+    return new URL(text);
+  } catch {
+    return null;
+  }
 }
 
 const shorten = (text) => (text.length > 60 ? `${text.slice(0, 57)}…` : text);

@@ -1,6 +1,7 @@
 // Which engines do not answer, and whose fault that looks like: the engine's, the host's, or the network's. Pure.
 
 import { alert, plural } from "./alerts.js";
+import { byHost } from "./boards.js";
 import { clock, duration } from "./format.js";
 
 const NO_DATA = new Set(["down", "stale"]);
@@ -14,12 +15,15 @@ export const isSilent = ({ state }) => NO_DATA.has(state);
  */
 export function reachAlerts(engines, now, online = true, served = null) {
   const found = [];
-  for (const host of new Set(engines.map((engine) => engine.host))) {
-    const here = engines.filter((engine) => engine.host === host);
+  for (const here of byHost(engines)) {
+    const [{ host }] = here;
     const silent = here.filter(isSilent);
     // All of several engines at once: that is hardly the engines' fault.
     if (here.length > 1 && silent.length === here.length) found.push(hostAlert(host, here, online));
     else for (const engine of silent) found.push(engineAlert(engine, now, engine.origin === served ? here.find((other) => !isSilent(other)) : null));
+    if (here.some(({ state }) => state === "refused")) {
+      found.push(alert(`${host}/refused`, "bad", `${host} answers, but this page may not read its figures: add ${new URL(served).hostname} to BOARDS there`));
+    }
     for (const { name, state } of here) if (state === "full") found.push(alert(`${name}/full`, "bad", `${name} is at its connection limit: it answers, but accepts no more connections`));
   }
   return found;

@@ -29,7 +29,7 @@ export class Shortcuts {
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || this.dialog.open || event.target.closest("select, textarea, input:not([type=radio])")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || event.target.closest("select, textarea, input:not([type=radio])")) return;
     if (event.key === "?") this.show();
     else if (Object.hasOwn(this.on, event.key)) this.on[event.key]();
     else return;

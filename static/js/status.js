@@ -4,7 +4,7 @@ import { isFull } from "./alerts.js";
 import { h, mark, put } from "./dom.js";
 
 const WORDS = {
-  live: "Live", stale: "No data", down: "Down", full: "At its connection limit", limit: "At its connection limit", draining: "Shutting down",
+  live: "Live", stale: "No data", down: "Down", refused: "Not allowed", full: "At its connection limit", limit: "At its connection limit", draining: "Shutting down",
   paused: "Paused", connecting: "Connecting", asleep: "Paused (tab hidden)",
 };
 

@@ -1,6 +1,7 @@
 // The registrations: how many, how fast they are written, and whether the store works; only where there are some.
 
 import { alert } from "./alerts.js";
+import { byHost } from "./boards.js";
 import { h, mark, put, show } from "./dom.js";
 import { count, latency, rate } from "./format.js";
 
@@ -46,7 +47,8 @@ export class StorePanel {
     const fact = (label, value) => h("div", { class: "store-fact" }, value, h("span", {}, label));
     this.element = h("section", { class: "card store", "aria-labelledby": "store-title", hidden: true },
       h("header", {}, h("h2", { id: "store-title" }, "Registrations"), h("span", { class: "unit" }, h("a", { href: "/register" }, "the students' page"))),
-      h("div", { class: "store-facts" }, fact("enrolled", this.enrolled), fact("on waiting lists", this.waiting)),
+      // Boards may share a database or not: no number is that of all.
+      h("div", { class: "store-facts", hidden: byHost(engines).length > 1 }, fact("enrolled", this.enrolled), fact("on waiting lists", this.waiting)),
       h("div", { class: "store-host" }, h("table", { class: "store-table" }, h("thead", { hidden: engines.length < 2 }, this.head), this.body)));
   }
 

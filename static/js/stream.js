@@ -13,7 +13,8 @@ const ASK_FOR = 1000;
 
 /**
  * States: `connecting` (no event yet), `live`, `stale` (connected but silent), `down` (connection failed; being
- * retried), `full` (the same, but the engine answers that its connection limit is reached), `asleep` (closed because the
+ * retried), `full` (the same, but the engine answers that its connection limit is reached), `refused` (the same, but another board
+ * answers, only not to this page), `asleep` (closed because the
  * tab is hidden).
  */
 export class Stream {
@@ -25,14 +26,14 @@ export class Stream {
 
   /**
    * `on` has `history(samples)`, `sample(sample)` and `state(state)`; `make(url)` makes the EventSource, `now()` gives ms,
-   * `rejects(url)` resolves to whether the engine answers but accepts no connection.
+   * `explain(url)` resolves to the state that a failed connection means.
    */
-  constructor(url, on, { make = (address) => new EventSource(address, { withCredentials: true }), now = () => performance.now(), rejects = rejectsConnections } = {}) {
+  constructor(url, on, { make = (address) => new EventSource(address, { withCredentials: true }), now = () => performance.now(), explain = explainFailure } = {}) {
     this.url = url;
     this.on = on;
     this.make = make;
     this.now = now;
-    this.rejects = rejects;
+    this.explain = explain;
   }
 
   start() {
@@ -92,9 +93,9 @@ export class Stream {
     this.#failures += 1;
     const failure = this.#failures;
     if (this.state === "stale") this.#become("down");
-    this.rejects(this.url).then((full) => {
+    this.explain(this.url).then((state) => {
       // By then another attempt may have succeeded, or the tab may be hidden.
-      if (this.#failures === failure && this.state !== "asleep") this.#become(full ? "full" : "down");
+      if (this.#failures === failure && this.state !== "asleep") this.#become(state);
     });
   }
 
@@ -110,12 +111,14 @@ export class Stream {
   }
 }
 
-/** An EventSource does not say why it failed; a plain request to the same engine can, without cookies: any page may read the refusal. */
-async function rejectsConnections(url) {
+/** An EventSource does not say why it failed; plain requests without cookies can: any page may read that an engine is full, and see that another board answers. */
+async function explainFailure(url) {
+  const ask = (path, options) => fetch(new URL(path, url), { cache: "no-store", signal: AbortSignal.timeout(ASK_FOR), ...options });
   try {
-    const answer = await fetch(new URL("/metrics", url), { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(ASK_FOR) });
-    return answer.status === 503;
+    const { status } = await ask("/metrics", { method: "HEAD" });
+    return status === 503 ? "full" : "down";
   } catch {
-    return false;
+    if (new URL(url).hostname === location.hostname) return "down";
+    return ask("/health", { mode: "no-cors" }).then(() => "refused", () => "down");
   }
 }

@@ -132,6 +132,42 @@ fn only_pages_of_this_host_may_read() {
 }
 
 #[test]
+fn pages_of_another_board_read_what_the_comparison_shows_and_nothing_else() {
+    every_engine(|engine| {
+        let server = Server::start(engine, &[("BOARDS", "pi1.local, *.boards.example")]);
+        for page in ["http://pi1.local:8080", "http://PI1.local", "http://a.boards.example:8082"] {
+            let origin = format!("{BROWSER}Origin: {page}\r\n");
+            for path in ["/metrics", "/sse/metrics", "/history", "/history?window=24h"] {
+                let response = get(&server, path, &origin).expect(200);
+                assert_eq!(response.header("access-control-allow-origin"), Some(page), "{path}");
+            }
+            let others = [
+                "/",
+                "/runs",
+                "/runs/1",
+                "/courses",
+                "/sse/courses",
+                "/registrations/1",
+                "/compare3",
+                "/static/js/dom.js",
+            ];
+            for path in others {
+                let refusal = get(&server, path, &origin);
+                assert_eq!(refusal.status, 403, "{path}");
+                assert_eq!(refusal.header("access-control-allow-origin"), None, "{path}");
+            }
+            for path in ["/", "/runs", "/registrations", "/metrics", "/history"] {
+                post(&server, path, &origin, "{}").expect_error(403);
+            }
+        }
+        for page in ["http://pi2.local:8080", "http://pi1.local.evil.example", "http://boards.example", "null"] {
+            get(&server, "/metrics", &format!("{BROWSER}Origin: {page}\r\n")).expect_error(403);
+        }
+        assert_eq!(requests(&server), 0);
+    });
+}
+
+#[test]
 fn the_access_token_is_asked_for_and_kept_in_a_cookie() {
     const TOKEN: &str = "a-token-of-the-school";
     every_engine(|engine| {

@@ -25,6 +25,8 @@ fn files() -> Vec<(String, Vec<u8>)> {
             }
         }
     }
+    let (_, compare) = files.iter().find(|(path, _)| path == "/compare3").expect("the compare pages");
+    files.push(("/compare".to_owned(), compare.clone()));
     assert!(PAGES.iter().all(|page| files.iter().any(|(path, _)| path == page)));
     files
 }

@@ -78,20 +78,20 @@ export const command = (...args) => execFileSync(BINARY, args, { encoding: "utf8
 /** Stops whatever a test file started and did not stop itself. */
 export const stopAll = () => Promise.all(started.map((process) => process.stop()));
 
-/** One engine, on any free port unless `port` is given; `env` holds its settings. */
-export async function serve(engine, { port = 0, ...env } = {}) {
-  const process = new Process(["serve", engine, "--port", String(port), "--bind", HOST], env);
+/** One engine, on any free port unless `port` is given, at the address `bind`; `env` holds its settings. */
+export async function serve(engine, { port = 0, bind = HOST, ...env } = {}) {
+  const process = new Process(["serve", engine, "--port", String(port), "--bind", bind], env);
   const [, listening] = await process.line(/listening on http:\/\/[^ ]*:(\d+)/);
-  return Object.assign(process, { engine, port: Number(listening), origin: `http://${HOST}:${listening}` });
+  return Object.assign(process, { engine, port: Number(listening), origin: `http://${bind}:${listening}` });
 }
 
-/** All engines as `fastgo all` starts them, each with the others as peers, on free ports. */
-export async function serveAll(env = {}) {
-  const process = new Process(["all", "--port", "0", "--bind", HOST], env);
+/** All engines as `fastgo all` starts them, each with the others as peers, on free ports at the address `bind`. */
+export async function serveAll({ bind = HOST, ...env } = {}) {
+  const process = new Process(["all", "--port", "0", "--bind", bind], env);
   const origins = {};
   for (const engine of ENGINES) {
     const [, port] = await process.line(new RegExp(`^${engine} .*listening on http://[^ ]*:(\\d+)`));
-    origins[engine] = `http://${HOST}:${port}`;
+    origins[engine] = `http://${bind}:${port}`;
   }
   return Object.assign(process, { origins, signalEngine: (engine, name) => signalChild(process.child.pid, engine, name) });
 }

@@ -30,7 +30,7 @@ class Source {
 /** Lets the answer to "why did it fail" arrive. */
 const settle = () => new Promise((done) => setImmediate(done));
 
-function start({ rejecting = false } = {}) {
+function start({ failure = "down" } = {}) {
   Source.made = [];
   const seen = { states: [], samples: [], histories: [] };
   const time = { now: 1000 };
@@ -38,7 +38,7 @@ function start({ rejecting = false } = {}) {
     state: (state) => seen.states.push(state),
     sample: (sample) => seen.samples.push(sample),
     history: (samples) => seen.histories.push(samples),
-  }, { make: (url) => new Source(url), now: () => time.now, rejects: async () => rejecting });
+  }, { make: (url) => new Source(url), now: () => time.now, explain: async () => failure });
   const pass = (ms) => {
     for (const end = time.now + ms; time.now < end; ) {
       time.now += 250;
@@ -91,7 +91,7 @@ test("a lost connection is down at once and tried again within 2 seconds, for ev
 });
 
 test("an engine that answers but accepts no connection is full, not down, until it accepts one", async () => {
-  const { stream, seen, pass } = start({ rejecting: true });
+  const { stream, seen, pass } = start({ failure: "full" });
   for (let tries = 1; tries < 5; tries++) {
     last().say("error", "");
     await settle();
@@ -103,7 +103,7 @@ test("an engine that answers but accepts no connection is full, not down, until 
 });
 
 test("an answer to why it failed that comes too late changes nothing", async () => {
-  const { stream, pass } = start({ rejecting: true });
+  const { stream, pass } = start({ failure: "full" });
   last().say("error", "");
   pass(500);
   last().say("message", {});
