@@ -10,6 +10,7 @@ peer_is_primary() {
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     while ! peer_is_primary && [ "$HOSTNAME" != db1 ]; do sleep 1; done
     if peer_is_primary; then
+        chmod 700 "$PGDATA"
         pg_basebackup --pgdata "$PGDATA" --write-recovery-conf --checkpoint fast \
             --dbname "host=$PEER user=standby password=$POSTGRES_PASSWORD application_name=$HOSTNAME"
         # Once promoted, it has no standby to wait for.
