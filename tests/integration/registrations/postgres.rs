@@ -1,6 +1,6 @@
 //! Registrations on the `PostgreSQL` server that Debian has, alone and with a synchronous standby: `.ci/run postgres`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::chown;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -43,8 +43,13 @@ impl Cluster {
     fn start(&mut self) {
         let mut command = self.command("postgres");
         command.arg("-k").arg(self.directory.path()).args(["-c", "listen_addresses=", "-c", "max_connections=60"]);
+        command.stderr(File::options().create(true).append(true).open(self.log()).expect("a log"));
         self.process = Some(command.spawn().expect("start postgres"));
         wait_for("PostgreSQL", || self.try_sql("SELECT 1").status.success().then_some(()));
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("log")
     }
 
     /// A server that follows this one, which from then on waits for it with each commit.
@@ -255,6 +260,8 @@ fn the_rules_are_those_of_the_file() {
     assert_eq!(carry_out(&store, wish_with("fay", "chess", Some("4321"), None)), Ok(Answer::NotAllowed));
     assert!(matches!(carry_out(&store, wish_with("fay", "chess", Some("1234"), None)), Ok(Answer::Registered(_))));
     assert_eq!(export_from(&cluster.url()).lines().count(), 6);
+    let log = fs::read_to_string(cluster.log()).expect("the server's log");
+    assert!(!log.contains("WARNING"), "{log}");
 }
 
 #[test]
