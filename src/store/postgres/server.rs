@@ -44,8 +44,8 @@ impl Server {
         let prepare = Hook::async_fn(|client, _| {
             Box::pin(async move { client.batch_execute(schema::SESSION).await.map_err(HookError::Backend) })
         });
-        // Checks the connection, and ends what a transaction that failed has left open. Alone, ROLLBACK would put a warning
-        // into the server's log each time.
+        // Checks the connection, and ends a transaction that was left open; one that has failed costs the connection. Alone,
+        // ROLLBACK would put a warning into the server's log each time.
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Custom("BEGIN; ROLLBACK".into()) };
         let pool = Pool::builder(Manager::from_config(url.0.clone(), NoTls, manager))
             .max_size(pool)
