@@ -17,7 +17,7 @@ impl Reading<'_> {
         object.insert("draining".into(), self.draining.into());
         object.insert("time_unix_ms".into(), (self.unix_time.as_millis() as u64).into());
         object.insert("peers".into(), peers.into());
-        insert(&mut object, "store.backend", self.of_store(|_| "sqlite").into());
+        insert(&mut object, "store.backend", self.of_store(|_| self.config.database.backend()).into());
         insert(&mut object, "store.breaker", self.of_store(|store| store.figures.breaker.name()).into());
         let crashes =
             self.runs.map(|runs| json!({ "total": runs.crashes, "watchdog": runs.watchdog, "last": runs.last }));

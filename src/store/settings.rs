@@ -46,6 +46,16 @@ impl Location {
         }
     }
 
+    /// What keeps the registrations there: `sqlite`, `postgres`, or `none`.
+    pub fn backend(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Sqlite(_) => "sqlite",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
     /// `registrations.db` in the state directory; `None` without one, or where its name is not UTF-8.
     pub fn default_of_environment() -> Self {
         state_directory().map_or(Self::None, |directory| Self::Sqlite(directory.join(FILE)))

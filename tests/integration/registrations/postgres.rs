@@ -312,6 +312,9 @@ fn boards_share_one_server() {
         }
     });
     assert_eq!(check(&export_from(&cluster.url()), &[], 50), 300);
+    for server in &servers {
+        assert_eq!(server.metrics()["store"]["backend"], "postgres");
+    }
     drop(servers);
 
     let cluster = Cluster::new();
