@@ -54,7 +54,7 @@ apt_install() {
     local policy=/usr/sbin/policy-rc.d code=0
     [ -e $policy ] && policy=
     [ -z "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy; }
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" || code=$?
+    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "$@" || code=$?
     [ -z "$policy" ] || rm -f $policy
     return $code
 }
