@@ -37,7 +37,7 @@ pub struct MachineLimits {
     pub port_range: Option<(u16, u16)>,
     /// Memory mappings of one process, `vm.max_map_count`; each coroutine's stack takes two.
     pub max_map_count: Option<u64>,
-    /// Memory that the kernel manages, in bytes.
+    /// Memory that the kernel manages, or of it what a container may have, in bytes.
     pub mem_total_bytes: Option<u64>,
     /// Memory that new work can have without swapping, in bytes.
     pub mem_available_bytes: Option<u64>,
@@ -63,12 +63,22 @@ impl MachineLimits {
             tcp_max_syn_backlog: reader.value(&sysctl.join("net/ipv4/tcp_max_syn_backlog")),
             port_range: reader.text(&sysctl.join("net/ipv4/ip_local_port_range")).and_then(parse_port_range),
             max_map_count: reader.value(&sysctl.join("vm/max_map_count")),
-            mem_total_bytes: meminfo.as_ref().map(|info| info.mem_total),
+            mem_total_bytes: meminfo.as_ref().map(|info| info.mem_total.min(container_memory(roots, &mut reader))),
             mem_available_bytes: meminfo.and_then(|info| info.mem_available),
             page_size: procfs::page_size(),
             governor: cpufreq::find(&roots.sys).and_then(|policy| cpufreq::read_governor(&policy, &mut reader)),
         }
     }
+}
+
+/// The memory limit of the control group at the top of what this process sees, which is a container's own; outside of
+/// containers there is none.
+fn container_memory(roots: &Roots, reader: &mut Reader) -> u64 {
+    let groups = roots.sys.join("fs/cgroup");
+    ["memory.max", "memory/memory.limit_in_bytes"]
+        .iter()
+        .find_map(|file| reader.value(&groups.join(file)))
+        .unwrap_or(u64::MAX)
 }
 
 /// Raises this process's soft limit on open files to its hard limit, and gives the soft limit that is then in force
@@ -132,6 +142,27 @@ mod tests {
             governor: Some("ondemand".into()),
         };
         assert_eq!(limits, expected);
+    }
+
+    #[test]
+    fn a_container_has_the_memory_of_its_limit() {
+        let machine = tempfile::tempdir().unwrap();
+        let roots = super::super::tests::roots_in(machine.path());
+        let total = |roots: &Roots| MachineLimits::read(roots).mem_total_bytes;
+        for directory in [&roots.proc, &roots.sys.join("fs/cgroup/memory")] {
+            std::fs::create_dir_all(directory).unwrap();
+        }
+        let board = super::super::tests::fixture("pi4");
+        std::fs::copy(board.proc.join("meminfo"), roots.proc.join("meminfo")).unwrap();
+        assert_eq!(total(&roots), Some(3_884_360 * 1024));
+        for (file, text, expected) in [
+            ("memory/memory.limit_in_bytes", "9223372036854771712", 3_884_360 * 1024),
+            ("memory/memory.limit_in_bytes", "268435456", 268_435_456),
+            ("memory.max", "134217728", 134_217_728),
+        ] {
+            std::fs::write(roots.sys.join("fs/cgroup").join(file), text).unwrap();
+            assert_eq!(total(&roots), Some(expected), "{file}: {text}");
+        }
     }
 
     #[test]
