@@ -49,10 +49,7 @@ fn decode<'a>(framing: Framing, pieces: impl Iterator<Item = &'a [u8]>) -> Outco
                     assert!(!content.is_empty(), "a step that does nothing");
                     outcome.content.extend_from_slice(content);
                 }
-                Ok(Decoded::End) => {
-                    assert!(decoder.is_ended());
-                    outcome.left = Some(piece.len());
-                }
+                Ok(Decoded::End) => outcome.left = Some(piece.len()),
                 Ok(Decoded::NeedMore) => {
                     assert!(piece.is_empty(), "bytes left behind");
                     break;
@@ -65,7 +62,7 @@ fn decode<'a>(framing: Framing, pieces: impl Iterator<Item = &'a [u8]>) -> Outco
         }
     }
     // A body without content has ended before a byte came.
-    if outcome.left.is_none() && decoder.is_ended() {
+    if outcome.left.is_none() && decoder.next(&mut &[][..]) == Ok(Decoded::End) {
         outcome.left = Some(0);
     }
     outcome

@@ -107,30 +107,20 @@ impl Connection {
         if length > app.config.live.limits().max_body_bytes {
             return skip(request).and_then(|()| reject(Reject::new(413, "request body too large")));
         }
+        let field = |name| value_of(name, request.headers());
         let mut asked = app::Request::new(&Head {
-            bytes: 0,
             method,
             path,
-            query: "",
-            http10: false,
             keep_alive: true,
             framing: Framing::Length(length),
-            expect_continue: false,
-            accept: None,
-            accept_encoding: None,
-            content_encoding: None,
-            if_none_match: None,
-            last_event_id: None,
-            request_id: value_of("x-request-id", request.headers()),
-            host: value_of("host", request.headers()),
-            origin: value_of("origin", request.headers()),
-            fetch_site: value_of("sec-fetch-site", request.headers()).map(FetchSite::parse),
-            is_browser: value_of("user-agent", request.headers()).is_some_and(|agent| agent.starts_with(b"Mozilla/")),
-            authorization: value_of("authorization", request.headers()),
-            cookie: value_of("cookie", request.headers()),
-            idempotency_key: None,
-            traceparent: None,
-            forwarded_for: None,
+            request_id: field("x-request-id"),
+            host: field("host"),
+            origin: field("origin"),
+            fetch_site: field("sec-fetch-site").map(FetchSite::parse),
+            is_browser: field("user-agent").is_some_and(|agent| agent.starts_with(b"Mozilla/")),
+            authorization: field("authorization"),
+            cookie: field("cookie"),
+            ..Head::default()
         });
         let mut body = Vec::new();
         request.body().read_to_end(&mut body)?;

@@ -27,38 +27,29 @@ pub enum Decoded<'buf> {
     Content(&'buf [u8]),
 }
 
+/// Where the decoder is; a chunk's number is its size so far, or what is still to come of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// This many bytes of a body with a Content-Length are still to come.
     Length(u64),
-    /// In a chunk-size line; whether a digit was seen, and the size so far.
-    Size {
-        digits: bool,
-        size: u64,
-    },
+    /// Before the first digit of a chunk-size line.
+    SizeStart,
+    Size(u64),
     /// After the size, where only white space may stand before an extension.
-    AfterSize {
-        size: u64,
-    },
+    AfterSize(u64),
     /// In a chunk extension, ignored.
-    Extension {
-        size: u64,
-    },
+    Extension(u64),
     /// The LF that ends a chunk-size line.
-    SizeLf {
-        size: u64,
-    },
-    /// This many bytes of the current chunk are still to come.
-    Data(u64),
+    SizeLf(u64),
+    Chunk(u64),
     /// CR and LF after a chunk's data.
-    DataCr,
-    DataLf,
+    ChunkCr,
+    ChunkLf,
     /// At the start of a trailer line.
     TrailerStart,
-    /// In a trailer line, ignored; whether its colon was seen.
-    Trailer {
-        named: bool,
-    },
+    TrailerName,
+    /// In a trailer's value, ignored.
+    TrailerValue,
     /// The LF that ends a trailer line.
     TrailerLf,
     /// The LF of the empty line that ends the body.
@@ -72,14 +63,9 @@ impl BodyDecoder {
         let state = match framing {
             Framing::Length(0) => State::Ended,
             Framing::Length(length) => State::Length(length),
-            Framing::Chunked => State::Size { digits: false, size: 0 },
+            Framing::Chunked => State::SizeStart,
         };
         Self { state, allowance: limits.max_body_bytes, overhead: 0 }
-    }
-
-    /// Whether the whole body was seen.
-    pub fn is_ended(&self) -> bool {
-        self.state == State::Ended
     }
 
     /// Takes bytes from the front of `input`, moving it past what it took.
@@ -87,22 +73,18 @@ impl BodyDecoder {
         loop {
             match self.state {
                 State::Ended => return Ok(Decoded::End),
-                State::Length(left) => match content(input, left) {
-                    [] => return Ok(Decoded::NeedMore),
-                    piece => {
-                        let left = left - piece.len() as u64;
-                        self.state = if left == 0 { State::Ended } else { State::Length(left) };
-                        return Ok(Decoded::Content(piece));
-                    }
-                },
-                State::Data(left) => match content(input, left) {
-                    [] => return Ok(Decoded::NeedMore),
-                    piece => {
-                        let left = left - piece.len() as u64;
-                        self.state = if left == 0 { State::DataCr } else { State::Data(left) };
-                        return Ok(Decoded::Content(piece));
-                    }
-                },
+                State::Length(left) | State::Chunk(left) => {
+                    let take = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
+                    let (piece, rest) = input.split_at(take);
+                    *input = rest;
+                    self.state = match (self.state, left - take as u64) {
+                        (State::Length(_), 0) => State::Ended,
+                        (State::Length(_), left) => State::Length(left),
+                        (_, 0) => State::ChunkCr,
+                        (_, left) => State::Chunk(left),
+                    };
+                    return Ok(if take == 0 { Decoded::NeedMore } else { Decoded::Content(piece) });
+                }
                 _ => {
                     let Some((&byte, rest)) = input.split_first() else { return Ok(Decoded::NeedMore) };
                     *input = rest;
@@ -115,73 +97,51 @@ impl BodyDecoder {
     /// The state after one byte of chunked framing (RFC 9112 §7.1). Line ends are CRLF and nothing else.
     fn step(&mut self, byte: u8) -> Result<State, Reject> {
         const BAD_CHUNK: Reject = Reject::bad_request("malformed chunked body");
-        Ok(match (self.state, byte) {
-            (State::Size { size, .. }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
-                let digit = u64::from(char::from(byte).to_digit(16).unwrap_or_default());
+        let next = match (self.state, byte) {
+            (State::SizeStart, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => State::Size(digit(byte)),
+            (State::Size(size), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 // More than 15 digits cannot be a size within any limit.
                 if size >> 56 != 0 {
                     return Err(BAD_CHUNK);
                 }
-                // Leading zeros could go on for ever.
-                if size == 0 && byte == b'0' {
-                    self.count_overhead()?;
-                }
-                State::Size { digits: true, size: size << 4 | digit }
+                State::Size(size << 4 | digit(byte))
             }
-            (State::Size { digits: true, size } | State::AfterSize { size } | State::Extension { size }, b'\r') => {
-                if size > self.allowance {
-                    return Err(Reject::new(413, "request body too large"));
-                }
-                self.allowance -= size;
-                State::SizeLf { size }
+            (State::Size(size) | State::AfterSize(size) | State::Extension(size), b'\r') => {
+                let left = self.allowance.checked_sub(size);
+                self.allowance = left.ok_or(Reject::new(413, "request body too large"))?;
+                State::SizeLf(size)
             }
-            (State::Size { digits: true, size } | State::AfterSize { size }, b' ' | b'\t') => {
-                self.count_overhead()?;
-                State::AfterSize { size }
-            }
-            (State::Size { digits: true, size } | State::AfterSize { size }, b';') => State::Extension { size },
-            (State::Extension { size }, b'\t' | b' '..=b'~' | 0x80..) => {
-                self.count_overhead()?;
-                State::Extension { size }
-            }
-            (State::SizeLf { size: 0 } | State::TrailerLf, b'\n') => State::TrailerStart,
-            (State::SizeLf { size }, b'\n') => State::Data(size),
-            (State::DataCr, b'\r') => State::DataLf,
-            (State::DataLf, b'\n') => State::Size { digits: false, size: 0 },
+            (State::Size(size) | State::AfterSize(size), b' ' | b'\t') => State::AfterSize(size),
+            (State::Size(size) | State::AfterSize(size), b';') => State::Extension(size),
+            (State::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => State::Extension(size),
+            (State::SizeLf(0) | State::TrailerLf, b'\n') => State::TrailerStart,
+            (State::SizeLf(size), b'\n') => State::Chunk(size),
+            (State::ChunkCr, b'\r') => State::ChunkLf,
+            (State::ChunkLf, b'\n') => State::SizeStart,
             (State::TrailerStart, b'\r') => State::FinalLf,
             (State::FinalLf, b'\n') => State::Ended,
-            (State::TrailerStart, byte) if is_token(byte) => {
-                self.count_overhead()?;
-                State::Trailer { named: false }
-            }
-            (State::Trailer { named: false }, byte) if is_token(byte) || byte == b':' => {
-                self.count_overhead()?;
-                State::Trailer { named: byte == b':' }
-            }
-            (State::Trailer { named: true }, b'\r') => State::TrailerLf,
-            (State::Trailer { named: true }, b'\t' | b' '..=b'~' | 0x80..) => {
-                self.count_overhead()?;
-                State::Trailer { named: true }
-            }
+            (State::TrailerName, b':') => State::TrailerValue,
+            (State::TrailerStart | State::TrailerName, byte) if is_token(byte) => State::TrailerName,
+            (State::TrailerValue, b'\r') => State::TrailerLf,
+            (State::TrailerValue, b'\t' | b' '..=b'~' | 0x80..) => State::TrailerValue,
             _ => return Err(BAD_CHUNK),
-        })
-    }
-
-    fn count_overhead(&mut self) -> Result<(), Reject> {
-        self.overhead += 1;
-        if self.overhead > MAX_CHUNK_OVERHEAD {
-            return Err(Reject::new(431, "chunk extensions and trailers too large"));
+        };
+        // Leading zeros, too, could go on for ever.
+        if matches!(
+            next,
+            State::Size(0) | State::AfterSize(_) | State::Extension(_) | State::TrailerName | State::TrailerValue
+        ) {
+            self.overhead += 1;
+            if self.overhead > MAX_CHUNK_OVERHEAD {
+                return Err(Reject::new(431, "chunk extensions and trailers too large"));
+            }
         }
-        Ok(())
+        Ok(next)
     }
 }
 
-/// Splits up to `left` bytes off the front of `input`.
-fn content<'buf>(input: &mut &'buf [u8], left: u64) -> &'buf [u8] {
-    let take = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
-    let (piece, rest) = input.split_at(take);
-    *input = rest;
-    piece
+fn digit(byte: u8) -> u64 {
+    u64::from(char::from(byte).to_digit(16).unwrap_or_default())
 }
 
 /// tchar of RFC 9110 §5.6.2.

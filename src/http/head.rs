@@ -24,6 +24,12 @@ pub enum Framing {
     Chunked,
 }
 
+impl Default for Framing {
+    fn default() -> Self {
+        Self::Length(0)
+    }
+}
+
 /// Where a browser says that a request comes from (Fetch Metadata, `Sec-Fetch-Site`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchSite {
@@ -48,7 +54,7 @@ impl FetchSite {
 
 /// A complete, admissible request head, borrowed from the buffer it was parsed in.
 #[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Head<'buf> {
     /// Bytes that the head takes in the buffer, its closing empty line included.
     pub bytes: usize,
@@ -190,31 +196,13 @@ fn admit<'buf>(bytes: usize, request: &httparse::Request<'_, 'buf>, limits: &Lim
         return Err(Reject::new(414, "request target too long"));
     }
     let method = Method::parse(request.method.unwrap_or_default())?;
-    let http10 = request.version == Some(0);
     let mut head = Head {
         bytes,
         method,
         path: target::path_of(method, target)?,
         query: target.split_once('?').map_or("", |(_, query)| query),
-        http10,
-        keep_alive: false,
-        framing: Framing::Length(0),
-        expect_continue: false,
-        accept: None,
-        accept_encoding: None,
-        content_encoding: None,
-        if_none_match: None,
-        last_event_id: None,
-        request_id: None,
-        host: None,
-        origin: None,
-        fetch_site: None,
-        is_browser: false,
-        authorization: None,
-        cookie: None,
-        idempotency_key: None,
-        traceparent: None,
-        forwarded_for: None,
+        http10: request.version == Some(0),
+        ..Head::default()
     };
     let mut fields = Fields::default();
     for header in request.headers.iter() {
@@ -227,16 +215,11 @@ fn admit<'buf>(bytes: usize, request: &httparse::Request<'_, 'buf>, limits: &Lim
 /// The header fields that decide about framing and connection, as they are met.
 #[derive(Default)]
 struct Fields {
-    host: bool,
     length: Option<u64>,
     chunked: bool,
-    connection: ConnectionOptions,
-}
-
-/// What `Connection` says about keeping it.
-#[derive(Default)]
-struct ConnectionOptions {
+    /// `Connection` names `close`.
     close: bool,
+    /// `Connection` names `keep-alive`.
     keep_alive: bool,
 }
 
@@ -246,13 +229,12 @@ impl Fields {
         // Length first: most headers a browser sends are passed over with one comparison.
         match name.len() {
             4 if name.eq_ignore_ascii_case("host") => {
-                if std::mem::replace(&mut self.host, true) {
+                if head.host.replace(value).is_some() {
                     return Err(Reject::bad_request("more than one Host header"));
                 }
                 if !target::is_host(value) {
                     return Err(Reject::bad_request("invalid Host header"));
                 }
-                head.host = Some(value);
             }
             6 if name.eq_ignore_ascii_case("accept") => head.accept = Some(value),
             6 if name.eq_ignore_ascii_case("origin") => head.origin = Some(value),
@@ -265,8 +247,8 @@ impl Fields {
             }
             10 if name.eq_ignore_ascii_case("connection") => {
                 for option in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
-                    self.connection.close |= option.eq_ignore_ascii_case(b"close");
-                    self.connection.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                    self.close |= option.eq_ignore_ascii_case(b"close");
+                    self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
             10 if name.eq_ignore_ascii_case("user-agent") => head.is_browser = value.starts_with(b"Mozilla/"),
@@ -298,7 +280,7 @@ impl Fields {
 
     /// The rules that need every field: RFC 9112 §3.2 (Host), §6.3 (framing), §9.3 (persistence).
     fn settle(&self, head: &mut Head<'_>, limits: &Limits) -> Result<(), Reject> {
-        if !self.host && !head.http10 {
+        if head.host.is_none() && !head.http10 {
             return Err(Reject::bad_request("missing Host header"));
         }
         head.framing = match (self.chunked, self.length) {
@@ -314,7 +296,7 @@ impl Fields {
         if head.framing == Framing::Length(0) {
             head.expect_continue = false;
         }
-        head.keep_alive = !self.connection.close && (!head.http10 || self.connection.keep_alive);
+        head.keep_alive = !self.close && (!head.http10 || self.keep_alive);
         Ok(())
     }
 }

@@ -3,9 +3,10 @@
 use super::response::Reject;
 
 /// The methods of RFC 9110 §9 and PATCH. Any other token is answered 501.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the methods")]
 pub enum Method {
+    #[default]
     Get,
     Head,
     Post,

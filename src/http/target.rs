@@ -37,19 +37,8 @@ fn absolute_form(target: &str) -> Result<&str, Reject> {
     if authority.is_empty() || !is_host(authority.as_bytes()) {
         return invalid;
     }
-    match path {
-        "" => Ok("/"),
-        _ if path.starts_with('?') => origin_form_query(path).map(|()| "/"),
-        _ => origin_form(path),
-    }
-}
-
-fn origin_form_query(query: &str) -> Result<(), Reject> {
-    if query.bytes().all(is_query_byte) {
-        Ok(())
-    } else {
-        Err(Reject::bad_request("the request target has a character that must be percent-encoded"))
-    }
+    let path = origin_form(path)?;
+    Ok(if path.is_empty() { "/" } else { path })
 }
 
 /// Whether `value` can be a `Host` field value: `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2). Empty is allowed
