@@ -8,56 +8,50 @@ use crate::clock::Moment;
 /// Lists in the wheel; deadlines further away than one turn are looked at once a turn.
 const SPOKES: usize = 256;
 
-/// No entry, no list.
-const NONE: u32 = u32::MAX;
-
 /// The deadlines of a table's entries, by their keys.
 pub(super) struct Deadlines {
     tick_ms: u64,
-    /// The first entry of each list.
-    lists: [u32; SPOKES],
-    entries: Vec<Entry>,
     /// The tick up to which the wheel has turned.
     turned_to: u64,
+    /// The heads of the circular lists, then an entry for each key.
+    entries: Vec<Entry>,
 }
 
 #[derive(Clone, Copy)]
 struct Entry {
     deadline: Moment,
-    /// The tick whose list it is in; meaningless when it is in none.
+    /// The tick whose list it is in; 0 when it is in none.
     tick: u64,
     previous: u32,
     next: u32,
-    is_linked: bool,
 }
-
-const UNLINKED: Entry = Entry { deadline: Moment::NEVER, tick: 0, previous: NONE, next: NONE, is_linked: false };
 
 impl Deadlines {
     /// No deadlines; they are met within one tick.
     pub(super) fn new(tick_ms: u64, now: Moment) -> Self {
         let tick_ms = tick_ms.max(1);
-        Self { tick_ms, lists: [NONE; SPOKES], entries: Vec::new(), turned_to: now.millis() / tick_ms }
+        let head = |list| Entry { deadline: Moment::NEVER, tick: 0, previous: list, next: list };
+        Self { tick_ms, turned_to: now.millis() / tick_ms, entries: (0..SPOKES as u32).map(head).collect() }
     }
 
     /// Sets the deadline of `key`.
     pub(super) fn set(&mut self, key: usize, deadline: Moment) {
-        if key >= self.entries.len() {
-            self.entries.resize(key + 1, UNLINKED);
+        let (index, tick) = (SPOKES + key, self.tick_of(deadline));
+        if index >= self.entries.len() {
+            self.entries.resize(index + 1, Entry { deadline, tick: 0, previous: 0, next: 0 });
         }
-        self.entries[key].deadline = deadline;
-        let tick = self.tick_of(deadline);
-        let entry = self.entries[key];
-        if !entry.is_linked || tick < entry.tick {
-            self.unlink(key);
-            self.link(key, tick);
+        let entry = &mut self.entries[index];
+        entry.deadline = deadline;
+        if entry.tick == 0 || tick < entry.tick {
+            self.unlink(index);
+            self.link(index, tick);
         }
     }
 
     /// Removes the deadline of `key`.
     pub(super) fn clear(&mut self, key: usize) {
-        if key < self.entries.len() {
-            self.unlink(key);
+        if SPOKES + key < self.entries.len() {
+            self.unlink(SPOKES + key);
         }
     }
 
@@ -68,33 +62,32 @@ impl Deadlines {
         // After a long pause each list is looked at once, not once for each turn that was missed.
         let from = (self.turned_to + 1).max((to + 1).saturating_sub(SPOKES as u64));
         for tick in from..=to {
-            let mut next = self.lists[tick as usize % SPOKES];
-            while next != NONE {
+            let head = tick as usize % SPOKES;
+            let mut index = self.entries[head].next as usize;
+            while index != head {
                 if expired.len() >= most {
                     self.turned_to = self.turned_to.max(tick - 1);
                     return false;
                 }
-                let key = next as usize;
-                let entry = self.entries[key];
-                next = entry.next;
-                if entry.tick > to {
-                    continue;
+                let entry = self.entries[index];
+                if entry.tick <= to {
+                    self.unlink(index);
+                    if entry.deadline <= now {
+                        expired.push(index - SPOKES);
+                    } else {
+                        self.link(index, self.tick_of(entry.deadline).max(to + 1));
+                    }
                 }
-                self.unlink(key);
-                if entry.deadline <= now {
-                    expired.push(key);
-                } else {
-                    self.link(key, self.tick_of(entry.deadline).max(to + 1));
-                }
+                index = entry.next as usize;
             }
         }
         self.turned_to = self.turned_to.max(to);
         true
     }
 
-    /// Gives back memory when there are no entries with keys from `keys` on.
-    pub(super) fn shrink(&mut self, keys: usize) {
-        self.entries.truncate(keys);
+    /// Gives back the memory of all keys, none of which has a deadline.
+    pub(super) fn shrink(&mut self) {
+        self.entries.truncate(SPOKES);
         self.entries.shrink_to_fit();
     }
 
@@ -103,29 +96,21 @@ impl Deadlines {
         (deadline.millis() / self.tick_ms + 1).max(self.turned_to + 1)
     }
 
-    fn link(&mut self, key: usize, tick: u64) {
-        let list = &mut self.lists[tick as usize % SPOKES];
-        let first = std::mem::replace(list, key as u32);
-        if first != NONE {
-            self.entries[first as usize].previous = key as u32;
-        }
-        let entry = &mut self.entries[key];
-        (entry.tick, entry.previous, entry.next, entry.is_linked) = (tick, NONE, first, true);
+    fn link(&mut self, index: usize, tick: u64) {
+        let head = tick as usize % SPOKES;
+        let next = std::mem::replace(&mut self.entries[head].next, index as u32);
+        self.entries[next as usize].previous = index as u32;
+        let entry = &mut self.entries[index];
+        (entry.tick, entry.previous, entry.next) = (tick, head as u32, next);
     }
 
-    fn unlink(&mut self, key: usize) {
-        let entry = self.entries[key];
-        if !entry.is_linked {
-            return;
+    fn unlink(&mut self, index: usize) {
+        let Entry { tick, previous, next, .. } = self.entries[index];
+        if tick != 0 {
+            self.entries[previous as usize].next = next;
+            self.entries[next as usize].previous = previous;
+            self.entries[index].tick = 0;
         }
-        match entry.previous {
-            NONE => self.lists[entry.tick as usize % SPOKES] = entry.next,
-            previous => self.entries[previous as usize].next = entry.next,
-        }
-        if entry.next != NONE {
-            self.entries[entry.next as usize].previous = entry.previous;
-        }
-        self.entries[key].is_linked = false;
     }
 }
 

@@ -227,7 +227,7 @@ impl Table {
         // A reallocation costs as much as the entries that are left: once for each halving.
         if self.slots.is_empty() && self.most > 1024 {
             self.slots.shrink_to_fit();
-            self.deadlines.shrink(0);
+            self.deadlines.shrink();
             self.most = 0;
         }
         Some(slot.permit)
