@@ -12,6 +12,9 @@ use crate::store::limits::client_of;
 /// Connections beyond the limit for health checks, metrics and pages, so that a full server can be watched.
 pub(super) const RESERVE: u64 = 32;
 
+/// How much of the reserve is left for what is soon over: streams stay.
+const KEPT_FROM_STREAMS: u64 = 8;
+
 /// At most so many refused connections wait for their client to read the refusal; others are closed at once.
 const MAX_REFUSED: u64 = 512;
 
@@ -65,6 +68,11 @@ impl Server {
             self.per_address.leave(entry);
         }
         self.refusal_permit()
+    }
+
+    /// Whether a connection with such a permit may become a stream.
+    pub(super) fn may_stream(&self, kind: PermitKind) -> bool {
+        kind == PermitKind::Normal || self.reserve.load(Relaxed) <= RESERVE - KEPT_FROM_STREAMS
     }
 
     /// A permit for a connection that only gets a refusal.

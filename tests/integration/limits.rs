@@ -112,6 +112,26 @@ fn connections_over_the_limit_get_a_503_and_make_room_for_nobody() {
     });
 }
 
+#[test]
+fn streams_on_a_full_server_leave_room_to_ask_how_it_is() {
+    every_engine(|engine| {
+        let server = Server::start(engine, &[("MAX_CONNECTIONS", "1")]);
+        let mut held = server.connect();
+        held.get("/", "").expect(200);
+        let open = || {
+            let mut client = server.connect();
+            client.send("GET /sse/metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+            let status = client.read_header().expect("a response").status;
+            (status == 200).then_some(client)
+        };
+        let streams: Vec<_> = std::iter::from_fn(open).take(32).collect();
+        assert_eq!(streams.len(), 24);
+        for _ in 0..20 {
+            server.connect().get("/health", "").expect(200);
+        }
+    });
+}
+
 /// Clients that come and go in every state; `number` decides what each does.
 fn pass_by(server: &Server, number: usize) {
     let mut client = server.connect();

@@ -134,7 +134,7 @@ impl<E: Engine> EventLoop<E> {
             }
             return;
         }
-        let room = self.server.streams.place();
+        let room = self.server.may_stream(visit.permit).then(|| self.server.streams.place()).flatten();
         match self.server.app.open_stream(&request, room.is_some()) {
             Err(response) => session.respond(&response, self.now),
             Ok((opening, subscription)) => {
