@@ -114,6 +114,12 @@ impl Gauge {
         Counted(&self.0)
     }
 
+    /// The same, unless there are `most` already.
+    pub fn enter_below(&self, most: u64) -> Option<Counted<'_>> {
+        let counted = Counted(&self.0);
+        (self.0.fetch_add(1, Relaxed) < most).then_some(counted)
+    }
+
     /// How many there are now.
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)

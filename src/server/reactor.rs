@@ -153,8 +153,8 @@ impl Reactor {
                 }
             }
             (Outcome::Reset, _) => {
+                socket::reset_on_close(&stream);
                 self.remove(key);
-                socket::reset(stream);
             }
             (Outcome::Close | Outcome::Wait | Outcome::Resume, _) => self.remove(key),
         }

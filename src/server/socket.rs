@@ -93,9 +93,8 @@ pub(crate) fn set_unread_time(socket: impl AsFd, time: Duration) -> rustix::io::
     set_tcp_user_timeout(socket, u32::try_from(time.as_millis()).unwrap_or(u32::MAX))
 }
 
-/// Closes with a reset, so that the kernel does not go on sending to a client that does not read.
-pub(super) fn reset(stream: TcpStream) {
+/// Has closing reset the connection, so that the kernel does not go on sending to a client that does not read.
+pub(super) fn reset_on_close(stream: &TcpStream) {
     // An error means that the connection is gone already.
-    let _ = set_socket_linger(&stream, Some(Duration::ZERO));
-    drop(stream);
+    let _ = set_socket_linger(stream, Some(Duration::ZERO));
 }

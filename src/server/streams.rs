@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::reactor::NUDGE;
 use super::socket::{self, Sent};
 use crate::app::{Channel, EventLog, Sample, Subscription};
 use crate::clock::Moment;
+use crate::metrics::{Counted, Gauge};
 
 /// Streams open at once.
 const MAX_STREAMS: u64 = 4_096;
@@ -36,7 +37,7 @@ const WATCHED: EventFlags = EventFlags::OUT.union(EventFlags::RDHUP).union(Event
 pub(super) struct Streams {
     epoll: OwnedFd,
     nudge: OwnedFd,
-    open: AtomicU64,
+    open: Gauge,
     ended: AtomicBool,
     inbox: Mutex<Inbox>,
 }
@@ -48,13 +49,10 @@ struct Inbox {
     samples: Vec<Arc<Sample>>,
 }
 
-/// One of the streams that may be open; free again when dropped.
-pub(super) struct Place(&'static AtomicU64);
-
 struct Subscriber {
     stream: TcpStream,
     _permit: Permit,
-    _place: Place,
+    _place: Counted<'static>,
     subscription: Subscription,
     /// What the socket has not taken yet, oldest first, and since when it waits.
     pending: VecDeque<(Moment, Bytes)>,
@@ -62,28 +60,17 @@ struct Subscriber {
     is_blocked: bool,
 }
 
-/// Why a stream ends.
-#[derive(Debug, PartialEq, Eq)]
-enum End {
-    /// The client has closed it.
-    Gone,
-    /// The client does not read as fast as events come.
-    Behind,
-}
-
 impl Streams {
     pub(super) fn new() -> anyhow::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let nudge = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&epoll, &nudge, EventData::new_u64(NUDGE), EventFlags::IN | EventFlags::ET)?;
-        let (open, ended) = (AtomicU64::new(0), AtomicBool::new(false));
-        Ok(Self { epoll, nudge, open, ended, inbox: Mutex::default() })
+        Ok(Self { epoll, nudge, open: Gauge::default(), ended: AtomicBool::new(false), inbox: Mutex::default() })
     }
 
     /// A place for another stream, if there is one.
-    pub(super) fn place(&'static self) -> Option<Place> {
-        let place = Place(&self.open);
-        (self.open.fetch_add(1, Relaxed) < MAX_STREAMS).then_some(place)
+    pub(super) fn place(&'static self) -> Option<Counted<'static>> {
+        self.open.enter_below(MAX_STREAMS)
     }
 
     /// Begins a stream on a connection; `opening` is the response so far.
@@ -91,7 +78,7 @@ impl Streams {
         &self,
         stream: TcpStream,
         permit: Permit,
-        place: Place,
+        place: Counted<'static>,
         opening: &[u8],
         subscription: Subscription,
     ) {
@@ -134,21 +121,22 @@ impl Streams {
             beat.beat();
             let now = Moment::now();
             for event in &events {
-                let key = event.data.u64();
-                if key != NUDGE {
-                    on_event(server, &mut subscribers, key as usize, event.flags, now);
+                // No subscriber has the key of a wake-up.
+                let key = event.data.u64() as usize;
+                if subscribers.get_mut(key).is_some_and(|one| !one.on_event(server, event.flags, now)) {
+                    subscribers.remove(key);
                 }
             }
             let inbox = std::mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner));
             for sample in inbox.samples {
-                broadcast(server, &mut subscribers, &sample, now);
+                subscribers.retain(|_, subscriber| subscriber.on_sample(server, &sample, now));
             }
             for newcomer in inbox.newcomers {
                 self.welcome(server, &mut subscribers, newcomer, now);
             }
             if now >= next_look {
                 next_look = now + tick;
-                end_late(server, &mut subscribers, now);
+                subscribers.retain(|_, subscriber| subscriber.write(server, now));
             }
             if self.ended.load(Relaxed) {
                 for subscriber in subscribers.drain() {
@@ -170,64 +158,36 @@ impl Streams {
         let (newest, history) = server.app.history(subscriber.subscription);
         subscriber.subscription.after = Some(newest);
         subscriber.pending.push_back((now, history));
-        let watched = epoll::add(&self.epoll, &subscriber.stream, data, WATCHED).is_ok();
-        let outcome = if watched { subscriber.write(server, now) } else { Err(End::Gone) };
-        if let Err(reason) = outcome {
-            end(server, subscribers, key, &reason);
+        if epoll::add(&self.epoll, &subscriber.stream, data, WATCHED).is_err() || !subscriber.write(server, now) {
+            subscribers.remove(key);
         }
-    }
-}
-
-fn on_event(server: &Server, subscribers: &mut Slab<Subscriber>, key: usize, flags: EventFlags, now: Moment) {
-    let Some(subscriber) = subscribers.get_mut(key) else { return };
-    let gone = flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
-    subscriber.is_blocked &= !flags.contains(EventFlags::OUT);
-    let outcome = if gone { Err(End::Gone) } else { subscriber.write(server, now) };
-    if let Err(reason) = outcome {
-        end(server, subscribers, key, &reason);
-    }
-}
-
-fn broadcast(server: &Server, subscribers: &mut Slab<Subscriber>, sample: &Sample, now: Moment) {
-    let mut ended = Vec::new();
-    let is_heartbeat = sample.channel == Channel::Metrics && sample.id.is_multiple_of(HEARTBEAT_EVERY);
-    for (key, subscriber) in subscribers.iter_mut() {
-        let Subscription { channel, after } = subscriber.subscription;
-        // A subscriber that came after the sample has it in its history.
-        if channel == sample.channel && after.is_none_or(|newest| newest < sample.id) {
-            subscriber.pending.push_back((now, sample.event.clone()));
-        }
-        if is_heartbeat {
-            subscriber.pending.push_back((now, Bytes::from_static(EventLog::HEARTBEAT.as_bytes())));
-        }
-        if let Err(reason) = subscriber.write(server, now) {
-            ended.push((key, reason));
-        }
-    }
-    for (key, reason) in ended {
-        end(server, subscribers, key, &reason);
-    }
-}
-
-fn end_late(server: &Server, subscribers: &mut Slab<Subscriber>, now: Moment) {
-    let is_late = |subscriber: &Subscriber| subscriber.is_late(now, server.timeouts().write);
-    let late: Vec<usize> = subscribers.iter().filter(|(_, one)| is_late(one)).map(|(key, _)| key).collect();
-    for key in late {
-        end(server, subscribers, key, &End::Behind);
-    }
-}
-
-fn end(server: &Server, subscribers: &mut Slab<Subscriber>, key: usize, reason: &End) {
-    let subscriber = subscribers.remove(key);
-    if *reason == End::Behind {
-        server.timed_out();
-        socket::reset(subscriber.stream);
     }
 }
 
 impl Subscriber {
-    /// Sends what the socket takes.
-    fn write(&mut self, server: &Server, now: Moment) -> Result<(), End> {
+    /// Something happened on the socket; whether the stream goes on.
+    fn on_event(&mut self, server: &Server, flags: EventFlags, now: Moment) -> bool {
+        self.is_blocked &= !flags.contains(EventFlags::OUT);
+        !flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR) && self.write(server, now)
+    }
+
+    /// Sends a sample, if the stream is one of its kind; whether the stream goes on.
+    fn on_sample(&mut self, server: &Server, sample: &Sample, now: Moment) -> bool {
+        let Subscription { channel, after } = self.subscription;
+        // A subscriber that came after the sample has it in its history.
+        if channel == sample.channel && after.is_none_or(|newest| newest < sample.id) {
+            self.pending.push_back((now, sample.event.clone()));
+        }
+        if sample.channel == Channel::Metrics && sample.id.is_multiple_of(HEARTBEAT_EVERY) {
+            self.pending.push_back((now, Bytes::from_static(EventLog::HEARTBEAT.as_bytes())));
+        }
+        self.write(server, now)
+    }
+
+    /// Sends what the socket takes. The stream ends when the client is gone, or does not read as fast as events come.
+    fn write(&mut self, server: &Server, now: Moment) -> bool {
+        let patience = server.timeouts().write;
+        let mut is_behind = false;
         while !self.is_blocked
             && let Some((_, bytes)) = self.pending.front_mut()
         {
@@ -240,28 +200,22 @@ impl Subscriber {
                     }
                 }
                 Sent::Full => self.is_blocked = true,
-                Sent::TimedOut => return Err(End::Behind),
-                Sent::Broken => return Err(End::Gone),
+                Sent::TimedOut => {
+                    is_behind = true;
+                    break;
+                }
+                Sent::Broken => return false,
             }
         }
-        if self.pending.len() > MAX_BEHIND || self.is_late(now, server.timeouts().write) {
-            return Err(End::Behind);
-        }
-        if self.pending.is_empty() {
+        is_behind |= self.pending.len() > MAX_BEHIND
+            || self.pending.front().is_some_and(|(since, _)| now.since(*since) >= patience);
+        if is_behind {
+            server.timed_out();
+            socket::reset_on_close(&self.stream);
+        } else if self.pending.is_empty() {
             self.pending.shrink_to_fit();
         }
-        Ok(())
-    }
-
-    /// Whether an event has waited for longer than `patience`.
-    fn is_late(&self, now: Moment, patience: Duration) -> bool {
-        self.pending.front().is_some_and(|(since, _)| now.since(*since) >= patience)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        !is_behind
     }
 }
 
@@ -290,14 +244,15 @@ mod tests {
         let (mut subscriber, mut client) = subscriber(server);
         let began = Moment::from_millis(1_000_000);
         subscriber.pending.push_back((began, vec![b'x'; 32 << 20].into()));
-        assert_eq!((subscriber.write(server, began), subscriber.is_blocked), (Ok(()), true));
+        assert!(subscriber.write(server, began) && subscriber.is_blocked);
         for second in 1..15 {
             client.read_exact(&mut vec![0; 64 << 10]).unwrap();
             subscriber.is_blocked = false;
-            assert_eq!(subscriber.write(server, began + Duration::from_secs(second)), Ok(()));
+            assert!(subscriber.write(server, began + Duration::from_secs(second)));
         }
         subscriber.is_blocked = false;
-        assert_eq!(subscriber.write(server, began + server.timeouts().write), Err(End::Behind));
+        assert!(!subscriber.write(server, began + server.timeouts().write));
+        assert_eq!(server.app.metrics.counters.timed_out.load(Relaxed), 1);
     }
 
     #[test]
@@ -310,7 +265,7 @@ mod tests {
             subscriber.pending.resize(events, (now, Bytes::from_static(b"x")));
             subscriber.write(server, now)
         };
-        assert_eq!((write(MAX_BEHIND), write(MAX_BEHIND + 1)), (Ok(()), Err(End::Behind)));
+        assert_eq!((write(MAX_BEHIND), write(MAX_BEHIND + 1)), (true, false));
         let places: Vec<_> = (1..MAX_STREAMS).map(|_| server.streams.place().unwrap()).collect();
         assert!(server.streams.place().is_none());
         drop((subscriber, places));

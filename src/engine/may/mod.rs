@@ -5,7 +5,6 @@ mod work;
 
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use anyhow::Context as _;
 use may::coroutine;
@@ -13,6 +12,7 @@ use may::io::{CoIo, WaitIo as _};
 
 use crate::app::{Request, Task, overloaded};
 use crate::log_limit::LogLimit;
+use crate::metrics::Gauge;
 use crate::platform::Roots;
 use crate::platform::limits::MachineLimits;
 use crate::server::{Engine, EventLoop, Exchange, Pending, Server};
@@ -51,7 +51,7 @@ struct May {
 
 /// The coroutines that run at once.
 struct Coroutines {
-    running: AtomicU64,
+    running: Gauge,
     /// Another one's stack could not be mapped.
     most: u64,
 }
@@ -109,7 +109,7 @@ impl May {
     fn answer(&self, pending: Pending, task: Task) {
         static FAILURES: LogLimit = LogLimit::new();
         let (server, coroutines) = (self.server, self.coroutines);
-        let Some(running) = coroutines.enter() else {
+        let Some(running) = coroutines.running.enter_below(coroutines.most) else {
             return pending.respond(&task.refuse(overloaded("too many requests at once")));
         };
         let run = move || {
@@ -148,22 +148,7 @@ impl Coroutines {
                 "up to {most} requests with work are served at once, as vm.max_map_count is {maps}; others are refused"
             );
         }
-        Box::leak(Box::new(Self { running: AtomicU64::new(0), most }))
-    }
-
-    /// The right to run one, unless too many run.
-    fn enter(&'static self) -> Option<Running> {
-        let running = Running(self);
-        (self.running.fetch_add(1, Relaxed) < self.most).then_some(running)
-    }
-}
-
-/// A running coroutine; counted until dropped.
-struct Running(&'static Coroutines);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Relaxed);
+        Box::leak(Box::new(Self { running: Gauge::default(), most }))
     }
 }
 
