@@ -16,10 +16,10 @@ use crate::daemon::notify::Notifier;
 use crate::daemon::signals::{Signal, Signals};
 use crate::daemon::watchdog::{self, Vitals};
 use crate::daemon::{addresses, listeners, logging, supervised};
-use crate::engine::{ENGINES, ServerHandle, stock_may};
+use crate::engine::{ENGINES, stock_may};
 use crate::platform::siblings;
 use crate::pprof;
-use crate::server::capacity;
+use crate::server::{Server, capacity};
 
 /// Gives the name of a thread that shows no life for longer than a time.
 type Heartbeats = Box<dyn Fn(Duration) -> Result<(), String> + Send>;
@@ -44,19 +44,16 @@ pub(super) fn run(mut config: Config, given: Settings) -> anyhow::Result<ExitCod
     // Before any thread is started: this reads and clears what systemd passed on.
     let count = config.threads;
     let listening = listeners::obtain(config.address, count, notifier)?;
-    if let Some(listener) = listening.first() {
-        config.set_own_port(listener.local_addr()?.port());
-    }
+    let address = listening.first().context("there is no listening socket")?.local_addr()?;
+    config.set_own_port(address.port());
     let app = App::new(config)?;
-    let server = Arc::new(engine.start(Arc::clone(&app), listening)?);
-    if let Err(error) = siblings::publish(server.local_addr()) {
+    let server = engine.start(Arc::clone(&app), listening)?;
+    if let Err(error) = siblings::publish(address) {
         tracing::warn!(event = "peers", %error, "the other engines' pages will not find this one's port");
     }
-    let beating = Arc::clone(&server);
-    let heartbeats = Box::new(move |max_age| beating.check_heartbeats(max_age));
-    report_ready(&app, server.local_addr(), &clamps, heartbeats, notifier)?;
+    report_ready(&app, address, &clamps, Box::new(|max_age| server.check_heartbeats(max_age)), notifier)?;
     wait_for_end(signals, notifier, &app, reload)?;
-    Ok(finish(&server, notifier))
+    Ok(finish(server, notifier))
 }
 
 /// Reports to the log, the service manager and the supervisor that the server answers, and keeps reporting its state.
@@ -138,13 +135,13 @@ fn wait_for_end(mut signals: Signals, notifier: Notifier, app: &App, mut reload:
     Ok(signals.end_process_on_next()?)
 }
 
-fn finish(server: &ServerHandle, notifier: Notifier) -> ExitCode {
-    let shutdown_timeout = server.app().config.live.shutdown_timeout();
+fn finish(server: &Server, notifier: Notifier) -> ExitCode {
+    let shutdown_timeout = server.app.config.live.shutdown_timeout();
     tracing::info!(event = "drain", "draining: requests in flight have {shutdown_timeout:?}");
     notifier.stopping("draining");
     notifier.extend_timeout(shutdown_timeout + Duration::from_secs(5));
     let drained = server.drain();
-    server.app().close();
+    server.app.close();
     let millis = drained.took.as_millis();
     if drained.is_clean() {
         tracing::info!(event = "stopped", "stopped in {millis} ms: all requests were completed");

@@ -10,16 +10,13 @@ pub mod stock_may;
 mod tokio_thread;
 mod worker_pool;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::Context as _;
 use rustix::net::sockopt::set_tcp_nodelay;
 
 use crate::app::App;
 use crate::config::EngineKind;
-pub use crate::server::Drained;
 use crate::server::{Server, set_unread_time};
 
 /// One way to serve.
@@ -37,19 +34,12 @@ pub const ENGINES: &[Engine] = &[
     Engine { kind: EngineKind::HYPER, start: hyper::start },
 ];
 
-/// A running server.
-pub struct ServerHandle {
-    server: &'static Server,
-    local_addr: SocketAddr,
-}
-
 impl Engine {
     /// Serves `app` on `listeners`, which listen already and all on the same address.
     ///
     /// # Errors
-    /// There is no listening socket, or a thread or a descriptor that the engine needs is unavailable.
-    pub fn start(&self, app: Arc<App>, listeners: Vec<TcpListener>) -> anyhow::Result<ServerHandle> {
-        let local_addr = listeners.first().context("there is no listening socket")?.local_addr()?;
+    /// A thread or a descriptor that the engine needs is unavailable.
+    pub fn start(&self, app: Arc<App>, listeners: Vec<TcpListener>) -> anyhow::Result<&'static Server> {
         for listener in &listeners {
             listener.set_nonblocking(true)?;
             // Linux hands these options on to the connections that are accepted.
@@ -61,32 +51,7 @@ impl Engine {
         let server = Server::new(app, listeners.len())?;
         (self.start)(server, listeners)?;
         server.start_threads()?;
-        Ok(ServerHandle { server, local_addr })
-    }
-}
-
-impl ServerHandle {
-    /// Where it listens.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
-    }
-
-    /// What it serves.
-    pub fn app(&self) -> &Arc<App> {
-        &self.server.app
-    }
-
-    /// Names the threads that have shown no life for longer than `max_age`, if there are any.
-    ///
-    /// # Errors
-    /// Those names.
-    pub fn check_heartbeats(&self, max_age: Duration) -> Result<(), String> {
-        self.server.check_heartbeats(max_age)
-    }
-
-    /// Finishes what is in flight and stops; returns when that is done or `SHUTDOWN_TIMEOUT` is over.
-    pub fn drain(&self) -> Drained {
-        self.server.drain()
+        Ok(server)
     }
 }
 

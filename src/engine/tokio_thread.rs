@@ -1,7 +1,5 @@
 //! What the two engines on tokio share: an event loop as a task, and a request's work as a future.
 
-use std::time::Duration;
-
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
@@ -36,27 +34,25 @@ pub(super) async fn run(mut event_loop: EventLoop<impl Engine>) {
 /// # Errors
 /// The response to send when it is not done by `end_by`.
 pub(super) async fn do_work(work: Work, end_by: Moment) -> Result<(), Response> {
-    match work {
-        Work::None => return Ok(()),
+    let in_time = match work {
+        Work::None => true,
         Work::Sleep(time) => {
             let left = end_by.remaining();
             sleep(time.min(left)).await;
-            if time <= left {
-                return Ok(());
-            }
+            time <= left
         }
         Work::Cpu(time) => {
             let mut slices = CpuSlices::new(time);
-            while slices.next().is_some() {
-                if end_by.has_passed() {
-                    return Err(work_timed_out());
+            loop {
+                match (slices.next(), end_by.has_passed()) {
+                    (None, _) => break true,
+                    (Some(()), true) => break false,
+                    (Some(()), false) => tokio::task::yield_now().await,
                 }
-                tokio::task::yield_now().await;
             }
-            return Ok(());
         }
-    }
-    Err(work_timed_out())
+    };
+    if in_time { Ok(()) } else { Err(work_timed_out()) }
 }
 
 /// Has the store do `job`, and waits for the response until `end_by`.
@@ -69,5 +65,5 @@ pub(super) async fn from_store(job: StoreJob, end_by: Moment) -> Response {
 
 /// A moment as tokio's timers measure it.
 pub(super) fn until(moment: Moment) -> Instant {
-    Instant::now() + moment.remaining().max(Duration::ZERO)
+    Instant::now() + moment.remaining()
 }

@@ -28,18 +28,9 @@ pub(super) struct Acceptor {
     backoff: AcceptBackoff,
     /// Accepting failed; it is tried again from then on.
     paused_until: Option<Moment>,
+    /// Connections that this batch may still take.
     left: u32,
     last_batches: u32,
-}
-
-/// The outcome of accepting.
-pub(super) enum Accepted {
-    /// A connection, with what it may do.
-    Connection(TcpStream, Permit),
-    /// Nothing is there, or nothing can be accepted for now.
-    Nothing,
-    /// The others have their turn; more may be there.
-    BatchEnd,
 }
 
 impl Acceptor {
@@ -55,73 +46,67 @@ impl Acceptor {
         })
     }
 
-    /// Whether to accept although the listening socket has signalled nothing: after a batch or a pause, and before the end.
+    /// Whether to accept although the listening socket has signalled nothing: after a pause, and before the end.
     pub(super) fn is_due(&self, now: Moment) -> bool {
-        self.listener.is_some()
-            && (self.left == 0
-                || self.paused_until.is_some_and(|until| now >= until)
-                || self.server.stop_accepting.load(Relaxed))
+        let is_paused = self.paused_until.is_some_and(|until| now < until);
+        !is_paused && (self.paused_until.is_some() || self.has_more() || self.server.stop_accepting.load(Relaxed))
     }
 
     /// Allows another batch.
-    pub(super) fn start_batch(&mut self) {
+    pub(super) fn start_batch(&mut self, now: Moment) {
         self.left = BATCH;
+        self.paused_until.take_if(|until| now >= *until);
+        if self.server.stop_accepting.load(Relaxed) {
+            match self.last_batches.checked_sub(1) {
+                Some(left) => self.last_batches = left,
+                None => self.end(),
+            }
+        }
     }
 
-    /// Accepts one connection.
-    pub(super) fn accept(&mut self, now: Moment) -> Accepted {
-        loop {
-            let Some(listener) = &self.listener else { return Accepted::Nothing };
-            if self.paused_until.is_some_and(|until| now < until) {
-                return Accepted::Nothing;
-            }
-            self.paused_until = None;
-            let stops = self.server.stop_accepting.load(Relaxed);
-            if stops && self.last_batches == 0 {
-                return self.end();
-            }
-            if self.left == 0 {
-                self.last_batches -= u32::from(stops);
-                return Accepted::BatchEnd;
-            }
+    /// Whether the batch is used up, so that more may be there.
+    pub(super) fn has_more(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Accepts one connection of the batch, with what it may do. `None` if there is none, or none can be accepted for now.
+    pub(super) fn accept(&mut self, now: Moment) -> Option<(TcpStream, Permit)> {
+        while self.left > 0 && self.paused_until.is_none() {
+            let listener = self.listener.as_ref()?;
             self.left -= 1;
-            match accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
+            let (stream, permit) = match accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
                 Ok(stream) => {
                     self.backoff.reset();
                     let stream = TcpStream::from(stream);
-                    match self.server.permit(&stream) {
-                        Some(permit) => return Accepted::Connection(stream, permit),
-                        None => turn_away(self.server, &stream),
-                    }
+                    let permit = self.server.permit(&stream);
+                    (stream, permit)
                 }
-                Err(Errno::AGAIN) if stops => return self.end(),
-                Err(Errno::AGAIN) => return Accepted::Nothing,
+                Err(Errno::AGAIN) => {
+                    if self.server.stop_accepting.load(Relaxed) {
+                        self.end();
+                    }
+                    return None;
+                }
                 Err(error) => {
-                    let mut refused = None;
-                    let pause = self.backoff.pause_after(error, listener.as_fd(), |stream| refused = Some(stream));
-                    if !pause.is_zero() {
-                        self.paused_until = Some(now + pause);
-                    }
-                    if let Some(stream) = refused {
-                        let counters = &self.server.app.metrics.counters;
-                        counters.accepted.fetch_add(1, Relaxed);
-                        counters.rejected.fetch_add(1, Relaxed);
-                        match self.server.refusal_permit() {
-                            Some(permit) => return Accepted::Connection(stream, permit),
-                            None => turn_away(self.server, &stream),
-                        }
-                    }
+                    let (pause, refused) = self.backoff.pause_after(error, listener.as_fd());
+                    self.paused_until = pause.map(|pause| now + pause);
+                    let Some(stream) = refused else { continue };
+                    (stream, self.server.refuse_unseen())
                 }
+            };
+            match permit {
+                Some(permit) => return Some((stream, permit)),
+                None => turn_away(self.server, &stream),
             }
         }
+        None
     }
 
     /// The kernel's queue is empty and the server stops.
-    fn end(&mut self) -> Accepted {
+    fn end(&mut self) {
         if self.listener.take().is_some() {
             self.server.acceptors.fetch_sub(1, Relaxed);
         }
-        Accepted::Nothing
     }
 }
 

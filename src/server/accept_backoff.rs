@@ -12,6 +12,21 @@ use crate::log_limit::LogLimit;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// The next connection can be accepted all the same (accept(2)).
+const OF_ONE_CONNECTION: [Errno; 11] = [
+    Errno::INTR,
+    Errno::CONNABORTED,
+    Errno::PROTO,
+    Errno::NETDOWN,
+    Errno::NETUNREACH,
+    Errno::HOSTDOWN,
+    Errno::HOSTUNREACH,
+    Errno::NOPROTOOPT,
+    Errno::NONET,
+    Errno::OPNOTSUPP,
+    Errno::PERM,
+];
+
 /// One acceptor's pauses, and a spare descriptor for when none is left.
 pub(crate) struct AcceptBackoff {
     spare: Option<File>,
@@ -29,48 +44,29 @@ impl AcceptBackoff {
         self.pause = FIRST_PAUSE;
     }
 
-    /// How long to wait before accepting again. Errors of one connection cost no pause; when descriptors have run out, the
-    /// connection that waits longest is accepted with the spare one and refused, so that its client gets an answer.
+    /// How long to wait before accepting again; errors of one connection cost no pause. When descriptors have run out, the
+    /// connection that waits longest is accepted with the spare one, to be refused, so that its client gets an answer.
     pub(crate) fn pause_after(
         &mut self,
         error: Errno,
         listener: BorrowedFd<'_>,
-        turn_away: impl FnOnce(TcpStream),
-    ) -> Duration {
-        let starved = matches!(error, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM);
-        let harmless = matches!(
-            error,
-            Errno::AGAIN
-                | Errno::INTR
-                | Errno::CONNABORTED
-                | Errno::PROTO
-                | Errno::NETDOWN
-                | Errno::NETUNREACH
-                | Errno::HOSTDOWN
-                | Errno::HOSTUNREACH
-                | Errno::NOPROTOOPT
-                | Errno::NONET
-                | Errno::OPNOTSUPP
-                | Errno::PERM
-        );
-        if harmless {
-            return Duration::ZERO;
+    ) -> (Option<Duration>, Option<TcpStream>) {
+        if OF_ONE_CONNECTION.contains(&error) {
+            return (None, None);
         }
         if let Some(suppressed) = self.log_limit.allow() {
             tracing::warn!(event = "accept", %error, suppressed, "cannot accept connections");
         }
-        if starved
-            && self.spare.take().is_some()
-            && let Ok(connection) = rustix::net::accept(listener)
-        {
-            turn_away(connection.into());
+        let mut refused = None;
+        if matches!(error, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) && self.spare.take().is_some() {
+            refused = rustix::net::accept(listener).ok().map(TcpStream::from);
         }
         if self.spare.is_none() {
             self.spare = spare();
         }
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);
-        pause
+        (Some(pause), refused)
     }
 }
 
@@ -92,14 +88,15 @@ mod tests {
         listener.set_nonblocking(true).unwrap();
         let mut backoff = AcceptBackoff::new();
         let (starved, listener) = (Errno::MFILE, listener.as_fd());
-        assert_eq!(backoff.pause_after(Errno::CONNABORTED, listener, drop), Duration::ZERO);
-        assert_eq!(backoff.pause_after(starved, listener, drop), FIRST_PAUSE);
-        assert_eq!(backoff.pause_after(starved, listener, drop), FIRST_PAUSE * 2);
+        let mut pause_after = |error| backoff.pause_after(error, listener).0;
+        assert_eq!(pause_after(Errno::CONNABORTED), None);
+        assert_eq!(pause_after(starved), Some(FIRST_PAUSE));
+        assert_eq!(pause_after(starved), Some(FIRST_PAUSE * 2));
         for _ in 0..10 {
-            assert!(backoff.pause_after(starved, listener, drop) <= LONGEST_PAUSE);
+            assert!(pause_after(starved) <= Some(LONGEST_PAUSE));
         }
         backoff.reset();
-        assert_eq!(backoff.pause_after(starved, listener, drop), FIRST_PAUSE);
+        assert_eq!(backoff.pause_after(starved, listener).0, Some(FIRST_PAUSE));
         assert!(backoff.spare.is_some());
     }
 }

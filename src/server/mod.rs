@@ -130,12 +130,15 @@ impl Server {
     }
 
     /// Names the threads that have shown no life for longer than `max_age`, if there are any.
-    pub(crate) fn check_heartbeats(&self, max_age: Duration) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// Those names.
+    pub fn check_heartbeats(&self, max_age: Duration) -> Result<(), String> {
         self.heartbeats.check(max_age)
     }
 
     /// Finishes what is in flight and stops; returns when that is done or `SHUTDOWN_TIMEOUT` is over.
-    pub(crate) fn drain(&self) -> Drained {
+    pub fn drain(&self) -> Drained {
         drain::drain(self)
     }
 

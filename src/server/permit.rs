@@ -75,8 +75,16 @@ impl Server {
         kind == PermitKind::Normal || self.reserve.load(Relaxed) <= RESERVE - KEPT_FROM_STREAMS
     }
 
+    /// The same for one that can only be refused.
+    pub(super) fn refuse_unseen(&'static self) -> Option<Permit> {
+        let counters = &self.app.metrics.counters;
+        counters.accepted.fetch_add(1, Relaxed);
+        counters.rejected.fetch_add(1, Relaxed);
+        self.refusal_permit()
+    }
+
     /// A permit for a connection that only gets a refusal.
-    pub(super) fn refusal_permit(&'static self) -> Option<Permit> {
+    fn refusal_permit(&'static self) -> Option<Permit> {
         if self.refused.fetch_add(1, Relaxed) < self.max_refused {
             return Some(Permit { server: self, address: None, kind: PermitKind::Refused });
         }

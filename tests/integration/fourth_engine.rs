@@ -102,9 +102,10 @@ fn serve() {
     }
     let config = settings.resolve(ENGINE.kind, 0).expect("settings");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
     let listeners = vec![listener.try_clone().expect("a descriptor"), listener];
-    let server = ENGINE.start(App::new(config).expect("an application"), listeners).expect("a server");
-    eprintln!("listening on http://{}", server.local_addr());
+    ENGINE.start(App::new(config).expect("an application"), listeners).expect("a server");
+    eprintln!("listening on http://{address}");
     loop {
         thread::park();
     }

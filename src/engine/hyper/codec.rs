@@ -7,13 +7,14 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::future::Future;
-use std::io::{self, IoSlice};
+use std::future::{Ready, ready};
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::future::Either;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -38,7 +39,8 @@ struct Call {
     head: &'static [u8],
     request: Option<Request>,
     envelope: Envelope,
-    end_by: Moment,
+    /// When its last byte came.
+    received: Moment,
     output: Vec<u8>,
     has_response: bool,
 }
@@ -52,11 +54,7 @@ struct Service {
     call: Rc<RefCell<Call>>,
 }
 
-/// A response that is ready, or whose work is in progress.
-enum Answer {
-    Ready(Option<hyper::Response<Full<Bytes>>>),
-    Working(Pin<Box<dyn Future<Output = hyper::Response<Full<Bytes>>>>>),
-}
+type Message = Result<hyper::Response<Full<Bytes>>, Infallible>;
 
 impl Codec {
     pub(super) fn new(server: &'static Server) -> Self {
@@ -64,7 +62,7 @@ impl Codec {
             head: b"",
             request: None,
             envelope: Envelope::CLOSING,
-            end_by: Moment::NEVER,
+            received: Moment::NEVER,
             output: Vec::new(),
             has_response: false,
         }));
@@ -84,7 +82,7 @@ impl Codec {
         };
         call.request = Some(request);
         call.envelope = envelope;
-        call.end_by = received;
+        call.received = received;
         call.has_response = false;
     }
 
@@ -113,22 +111,24 @@ impl Codec {
 impl hyper::service::Service<hyper::Request<Incoming>> for Service {
     type Response = hyper::Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = Either<Ready<Message>, Pin<Box<dyn Future<Output = Message>>>>;
 
-    fn call(&self, _: hyper::Request<Incoming>) -> Answer {
-        let (request, end_by) = {
+    fn call(&self, _: hyper::Request<Incoming>) -> Self::Future {
+        let config = &self.server.app.config;
+        let (request, received) = {
             let mut call = self.call.borrow_mut();
-            (call.request.take(), call.end_by + self.server.app.config.live.timeouts().write)
+            (call.request.take(), call.received)
         };
         let plan = match request {
             Some(request) => self.server.app.plan(request),
             None => Plan::Answer(Response::error(500, "no request was started")),
         };
         match plan {
-            Plan::Answer(response) => Answer::Ready(Some(self.call.borrow_mut().respond(response))),
+            Plan::Answer(response) => Either::Left(ready(self.call.borrow_mut().respond(response))),
             Plan::Later(task) => {
-                let (work, call) = (self.server.app.config.live.work(), Rc::clone(&self.call));
-                Answer::Working(Box::pin(async move {
+                let (work, end_by) = (config.live.work(), received + config.live.timeouts().write);
+                let call = Rc::clone(&self.call);
+                Either::Right(Box::pin(async move {
                     let response = match task {
                         Task::Work(job) => job.finish(do_work(work, end_by).await),
                         Task::Store(job) => from_store(job, end_by).await,
@@ -141,7 +141,7 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Service {
 }
 
 impl Call {
-    fn respond(&mut self, response: Response) -> hyper::Response<Full<Bytes>> {
+    fn respond(&mut self, response: Response) -> Message {
         self.has_response = true;
         self.envelope.keep_alive &= !response.is_last;
         let is_bodiless = response.is_bodiless();
@@ -165,18 +165,7 @@ impl Call {
         } else if self.envelope.http10 {
             headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
         }
-        message
-    }
-}
-
-impl Future for Answer {
-    type Output = Result<hyper::Response<Full<Bytes>>, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Self::Ready(response) => response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
-            Self::Working(work) => work.as_mut().poll(context).map(Ok),
-        }
+        Ok(message)
     }
 }
 
@@ -198,18 +187,6 @@ impl Write for Pipe {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.0.borrow_mut().output.extend_from_slice(buf);
         Poll::Ready(Ok(buf.len()))
-    }
-
-    fn poll_write_vectored(self: Pin<&mut Self>, _: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let mut call = self.0.borrow_mut();
-        for buf in bufs {
-            call.output.extend_from_slice(buf);
-        }
-        Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

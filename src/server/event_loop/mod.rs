@@ -15,7 +15,7 @@ use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 
 use super::Server;
-use super::accept::{Accepted, Acceptor};
+use super::accept::Acceptor;
 use super::exchange::Exchange;
 use super::heartbeat::Beat;
 use super::memory::FreeMemory;
@@ -158,22 +158,17 @@ impl<E: Engine> EventLoop<E> {
 
     /// Accepts a bounded number of connections and serves them; whether more may wait.
     fn accept(&mut self) -> bool {
-        self.acceptor.start_batch();
-        loop {
-            match self.acceptor.accept(self.now) {
-                Accepted::Connection(stream, permit) => {
-                    let kind = permit.kind;
-                    let mut visit = Visit::first(self.reactor.admit(permit), stream, kind);
-                    if kind == PermitKind::Refused {
-                        self.refuse(&mut visit);
-                    } else {
-                        self.serve(visit, None);
-                    }
-                }
-                Accepted::Nothing => return false,
-                Accepted::BatchEnd => return true,
+        self.acceptor.start_batch(self.now);
+        while let Some((stream, permit)) = self.acceptor.accept(self.now) {
+            let kind = permit.kind;
+            let mut visit = Visit::first(self.reactor.admit(permit), stream, kind);
+            if kind == PermitKind::Refused {
+                self.refuse(&mut visit);
+            } else {
+                self.serve(visit, None);
             }
         }
+        self.acceptor.has_more()
     }
 
     /// Serves connections that are to go on without an event; whether more are left.
