@@ -295,8 +295,8 @@ impl<R: Incoming> Session<R> {
         self.envelope
     }
 
-    /// When the current request's first byte came.
-    pub fn first_byte(&self) -> Moment {
+    /// When the current request's first byte came, or since when the connection is idle.
+    pub fn since(&self) -> Moment {
         self.since
     }
 
@@ -340,11 +340,6 @@ impl<R: Incoming> Session<R> {
             State::Closing { linger } => Some(linger || self.has_input()),
             _ => None,
         }
-    }
-
-    /// Since when the connection is idle.
-    pub fn idle_since(&self) -> Moment {
-        self.since
     }
 
     /// Whether a request was given out and its response is due.

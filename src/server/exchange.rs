@@ -2,13 +2,10 @@
 
 use std::future::poll_fn;
 use std::net::TcpStream;
-use std::task::Poll;
 
-use super::Server;
 use super::budget::Charge;
-use super::reactor::{Reactor, flush};
-use super::table::Key;
-use super::visit::Visit;
+use super::connection::{Connection, Visit};
+use super::table::State;
 use crate::app::{Plan, Request, Task, overloaded};
 use crate::clock::Moment;
 use crate::http::{Reject, Response, Session};
@@ -18,20 +15,16 @@ const TOO_MANY: &str = "too many unfinished requests";
 
 /// A whole request whose connection the event loop holds. Dropped unanswered, it is answered 500.
 pub struct Exchange<'a> {
-    server: &'static Server,
-    reactor: &'static Reactor,
-    visit: &'a mut Visit,
-    session: &'a mut Session<Request>,
+    pub(super) visit: &'a mut Visit,
+    pub(super) session: &'a mut Session<Request>,
     /// What a detached request takes beside its buffers.
-    pending_bytes: usize,
-    now: Moment,
+    pub(super) pending_bytes: usize,
+    pub(super) now: Moment,
 }
 
 /// A connection whose response is being made outside the event loop. Dropped unanswered, it closes the connection.
 pub struct Pending {
-    server: &'static Server,
-    reactor: &'static Reactor,
-    key: Key,
+    connection: Connection,
     stream: Option<TcpStream>,
     session: Session<Request>,
     charge: Charge,
@@ -39,18 +32,7 @@ pub struct Pending {
     received: Moment,
 }
 
-impl<'a> Exchange<'a> {
-    pub(super) fn new(
-        server: &'static Server,
-        reactor: &'static Reactor,
-        visit: &'a mut Visit,
-        session: &'a mut Session<Request>,
-        pending_bytes: usize,
-        now: Moment,
-    ) -> Self {
-        Self { server, reactor, visit, session, pending_bytes, now }
-    }
-
+impl Exchange<'_> {
     /// The protocol state, for an encoder that writes the response itself.
     pub fn session(&mut self) -> &mut Session<Request> {
         self.session
@@ -63,19 +45,14 @@ impl<'a> Exchange<'a> {
 
     /// Answers at once what takes nothing more; else gives what it takes, and the connection to answer on.
     pub fn plan(self, request: Request) -> Option<(Pending, Task)> {
-        match self.server.app.plan(request) {
-            Plan::Answer(response) => {
-                self.session.respond(&response, self.now);
-                None
-            }
-            Plan::Later(task) => {
-                if let Some(charge) = self.charge() {
-                    return self.take_out(charge).map(|pending| (pending, task));
-                }
-                self.session.respond(&task.refuse(overloaded(TOO_MANY)), self.now);
-                None
-            }
+        match self.visit.connection.server.app.plan(request) {
+            Plan::Answer(response) => self.session.respond(&response, self.now),
+            Plan::Later(task) => match self.charge() {
+                Some(charge) => return self.take_out(charge).map(|pending| (pending, task)),
+                None => self.session.respond(&task.refuse(overloaded(TOO_MANY)), self.now),
+            },
         }
+        None
     }
 
     /// Takes the connection out of the event loop until its response is made; `None` when it is broken, or when memory
@@ -84,48 +61,43 @@ impl<'a> Exchange<'a> {
         if let Some(charge) = self.charge() {
             return self.take_out(charge);
         }
-        self.session.respond(&self.server.refusal(TOO_MANY), self.now);
+        self.session.respond(&self.visit.connection.server.refusal(TOO_MANY), self.now);
         None
     }
 
     /// The memory of a detached request, if the budget has it.
     fn charge(&self) -> Option<Charge> {
-        let mut charge = self.server.buffers.charge();
+        let mut charge = self.visit.connection.server.buffers.charge();
         charge.resize(self.session.unfinished() + self.pending_bytes).then_some(charge)
     }
 
     fn take_out(self, charge: Charge) -> Option<Pending> {
+        let Visit { connection, is_watched, is_drained, .. } = *self.visit;
         let stream = self.visit.stream.take()?;
         // A client that is gone is noticed only on a connection that is watched.
-        if !self.visit.is_watched && !self.reactor.watch(self.visit.key, &stream) {
-            self.reactor.remove(self.visit.key);
+        if !is_watched && !connection.reactor.watch(connection.key, &stream) {
+            connection.remove();
             return None;
         }
         // Responses to earlier requests do not wait for this one's; what cannot be sent now is sent with it.
-        flush(self.server, &stream, self.session, self.now);
-        self.reactor.detach(self.visit.key, !self.visit.is_drained);
-        Some(Pending {
-            server: self.server,
-            reactor: self.reactor,
-            key: self.visit.key,
-            stream: Some(stream),
-            session: self.session.split_off(self.now),
-            charge,
-            received: self.now,
-        })
+        connection.flush(&stream, self.session, self.now);
+        let pending = State::Pending { readable: !is_drained, is_reset: false, waker: None };
+        connection.reactor.table().set(connection.key, pending, Moment::NEVER);
+        let session = self.session.split_off(self.now);
+        Some(Pending { connection, stream: Some(stream), session, charge, received: self.now })
     }
 }
 
 impl Pending {
     /// When the work must have begun: within the time to read the request, and the time to write its response.
     pub fn start_by(&self) -> Moment {
-        let timeouts = self.server.timeouts();
-        (self.session.first_byte() + timeouts.read).min(self.end_by())
+        let timeouts = self.connection.server.timeouts();
+        (self.session.since() + timeouts.read).min(self.end_by())
     }
 
     /// When the work must have ended.
     pub fn end_by(&self) -> Moment {
-        self.received + self.server.timeouts().write
+        self.received + self.connection.server.timeouts().write
     }
 
     /// Sends the response, or has it sent, and gives the connection back to the event loop.
@@ -143,27 +115,27 @@ impl Pending {
     pub fn finish(mut self) {
         if let Some(stream) = self.stream.take() {
             let session = self.session.split_off(Moment::now());
-            let charge = std::mem::replace(&mut self.charge, self.server.buffers.charge());
-            self.reactor.hand_back(self.server, self.key, stream, session, charge);
+            let charge = std::mem::replace(&mut self.charge, self.connection.server.buffers.charge());
+            self.connection.hand_back(stream, session, charge);
         }
     }
 
     /// Returns when the client is gone, so that no answer can be sent. One that only closed its sending side is not.
     pub async fn client_gone(&self) {
-        poll_fn(|context| self.reactor.poll_reset(self.key, context)).await;
+        poll_fn(|context| self.connection.poll_reset(context)).await;
     }
 
     /// Whether the client is gone.
     pub fn is_client_gone(&self) -> bool {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        self.reactor.poll_reset(self.key, &mut context) == Poll::Ready(())
+        self.connection.poll_reset(&mut context).is_ready()
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
         if self.stream.is_some() {
-            self.reactor.remove(self.key);
+            self.connection.remove();
         }
     }
 }

@@ -8,6 +8,7 @@ mod accept;
 mod accept_backoff;
 mod budget;
 pub mod capacity;
+mod connection;
 mod deadlines;
 mod drain;
 mod event_loop;
@@ -23,7 +24,6 @@ mod socket;
 mod streams;
 mod table;
 mod thread;
-mod visit;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};

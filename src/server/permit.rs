@@ -54,19 +54,16 @@ impl Server {
             counters.rejected.fetch_add(1, Relaxed);
             return self.refusal_permit();
         };
-        let permit = |kind| Some(Permit { server: self, address, kind });
+        let permit = |kind| Permit { server: self, address, kind };
         if counters.active.fetch_add(1, Relaxed) < self.app.config.live.max_connections() as u64 {
-            return permit(PermitKind::Normal);
+            return Some(permit(PermitKind::Normal));
         }
+        let permit = permit(PermitKind::Reserve);
         if self.reserve.fetch_add(1, Relaxed) < RESERVE {
-            return permit(PermitKind::Reserve);
+            return Some(permit);
         }
-        self.reserve.fetch_sub(1, Relaxed);
-        counters.active.fetch_sub(1, Relaxed);
+        drop(permit);
         counters.rejected.fetch_add(1, Relaxed);
-        if let Some(entry) = address {
-            self.per_address.leave(entry);
-        }
         self.refusal_permit()
     }
 
@@ -85,11 +82,8 @@ impl Server {
 
     /// A permit for a connection that only gets a refusal.
     fn refusal_permit(&'static self) -> Option<Permit> {
-        if self.refused.fetch_add(1, Relaxed) < self.max_refused {
-            return Some(Permit { server: self, address: None, kind: PermitKind::Refused });
-        }
-        self.refused.fetch_sub(1, Relaxed);
-        None
+        let permit = Permit { server: self, address: None, kind: PermitKind::Refused };
+        (self.refused.fetch_add(1, Relaxed) < self.max_refused).then_some(permit)
     }
 }
 

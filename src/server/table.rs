@@ -55,21 +55,10 @@ struct Slot {
     generation: u32,
     /// Counted as idle; stays so while a request is served that needs no wait.
     is_idle: bool,
-    /// In the list of those that are to be served without an event.
-    is_resumed: bool,
     /// Watched for room to write as well.
     watches_room: bool,
     permit: Permit,
     state: State,
-}
-
-/// What happened on a socket.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Happened {
-    /// The client has closed its sending side, or the connection broke: reads go on until they say so.
-    pub(super) hung_up: bool,
-    /// The client is gone.
-    pub(super) is_reset: bool,
 }
 
 /// What the event loop is to do with a connection on whose socket something happened.
@@ -78,8 +67,6 @@ pub(super) enum Taken {
     Serve(TcpStream, Option<Box<Held>>, PermitKind),
     /// Throw away its input.
     Lingering(TcpStream),
-    /// Wake the task that makes its response.
-    Wake(Waker),
     /// Nothing.
     Nothing,
 }
@@ -90,8 +77,6 @@ pub(super) struct Table {
     slots: Slab<Slot>,
     deadlines: Deadlines,
     generation: u32,
-    /// Connections to be served although nothing happens on their sockets, each at most once.
-    resumed: Vec<Key>,
     most: usize,
 }
 
@@ -114,7 +99,6 @@ impl Table {
             slots: Slab::new(),
             deadlines: Deadlines::new(tick.as_millis() as u64, Moment::now()),
             generation: 0,
-            resumed: Vec::new(),
             most: 0,
         }
     }
@@ -124,8 +108,7 @@ impl Table {
         // The generations of the reactor's own two descriptors are never given out.
         self.generation = (self.generation + 1) & 0x7FFF_FFFF;
         let generation = self.generation;
-        let slot =
-            Slot { generation, is_idle: false, is_resumed: false, watches_room: false, permit, state: State::Serving };
+        let slot = Slot { generation, is_idle: false, watches_room: false, permit, state: State::Serving };
         let index = self.slots.insert(slot) as u32;
         self.most = self.most.max(self.slots.len());
         Key { index, generation }
@@ -141,78 +124,43 @@ impl Table {
         self.slot(key).is_some_and(|slot| std::mem::replace(&mut slot.watches_room, true))
     }
 
-    /// Has a connection served in the event loop's next turn.
-    pub(super) fn resume(&mut self, key: Key, state: State, now: Moment) {
-        self.set(key, state, Moment::NEVER, now);
-        if let Some(slot) = self.slot(key) {
-            slot.is_resumed = true;
-            self.resumed.push(key);
+    /// Takes a connection for the event loop. One whose response is being made is left: that something happened is noted, and
+    /// when the client is gone the response's task is woken.
+    pub(super) fn take(&mut self, key: Key, is_client_gone: bool) -> Taken {
+        let Some(slot) = self.slot(key) else { return Taken::Nothing };
+        if let State::Pending { readable, is_reset, waker } = &mut slot.state {
+            *readable = true;
+            *is_reset |= is_client_gone;
+            if *is_reset && let Some(waker) = waker.take() {
+                waker.wake();
+            }
+            return Taken::Nothing;
         }
-    }
-
-    /// The connections to be served in this turn, for [`Self::take_resumed`].
-    pub(super) fn resumed(&mut self) -> Vec<Key> {
-        std::mem::take(&mut self.resumed)
-    }
-
-    /// Whether there are connections to be served in the next turn.
-    pub(super) fn has_resumed(&self) -> bool {
-        !self.resumed.is_empty()
-    }
-
-    /// Takes one of the connections that are to be served without an event.
-    pub(super) fn take_resumed(&mut self, key: Key) -> Taken {
-        if let Some(slot) = self.slot(key) {
-            slot.is_resumed = false;
-        }
-        // Whether the client has closed its side meanwhile is not known: reads find out.
-        self.take(key, Happened { hung_up: true, is_reset: false })
-    }
-
-    /// Takes a connection for the event loop, or notes what happened for the task that has it.
-    pub(super) fn take(&mut self, key: Key, happened: Happened) -> Taken {
-        // What has happened to one that is to be resumed is seen then.
-        let Some(slot) = self.slot(key).filter(|slot| !slot.is_resumed) else { return Taken::Nothing };
         match std::mem::replace(&mut slot.state, State::Serving) {
             State::Idle(stream) => Taken::Serve(stream, None, slot.permit.kind),
             State::Waiting(stream, held) => Taken::Serve(stream, Some(held), slot.permit.kind),
             State::Lingering(stream) => Taken::Lingering(stream),
-            State::Serving => Taken::Nothing,
-            State::Pending { is_reset, waker, .. } => {
-                let is_reset = is_reset || happened.is_reset;
-                let (waker, woken) = if is_reset { (None, waker) } else { (waker, None) };
-                slot.state = State::Pending { readable: true, is_reset, waker };
-                woken.map_or(Taken::Nothing, Taken::Wake)
-            }
+            State::Serving | State::Pending { .. } => Taken::Nothing,
         }
     }
 
     /// Puts a connection into a state in which it waits until `deadline`.
-    pub(super) fn set(&mut self, key: Key, state: State, deadline: Moment, now: Moment) {
-        if let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) {
-            let is_idle = matches!(state, State::Idle(_));
-            let has_asked = !matches!(state, State::Idle(_) | State::Waiting(..));
-            let deadline = match slot.permit.kind {
-                PermitKind::Reserve if !has_asked => deadline.min(now + RESERVE_PATIENCE),
-                _ => deadline,
-            };
-            if is_idle != slot.is_idle {
-                slot.is_idle = is_idle;
-                self.app.metrics.counters.idle_changed(if is_idle { 1 } else { -1 });
-            }
-            slot.state = state;
-            if deadline == Moment::NEVER {
-                self.deadlines.clear(key.index as usize);
-            } else {
-                self.deadlines.set(key.index as usize, deadline);
-            }
+    pub(super) fn set(&mut self, key: Key, state: State, mut deadline: Moment) {
+        let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) else {
+            return;
+        };
+        if slot.permit.kind == PermitKind::Reserve && matches!(state, State::Idle(_) | State::Waiting(..)) {
+            deadline = deadline.min(Moment::now() + RESERVE_PATIENCE);
         }
-    }
-
-    /// Puts a connection back as it was taken, with the deadline that it has.
-    pub(super) fn put_back(&mut self, key: Key, state: State) {
-        if let Some(slot) = self.slot(key) {
-            slot.state = state;
+        let is_idle = matches!(state, State::Idle(_));
+        if is_idle != std::mem::replace(&mut slot.is_idle, is_idle) {
+            self.app.metrics.counters.idle_changed(if is_idle { 1 } else { -1 });
+        }
+        slot.state = state;
+        if deadline == Moment::NEVER {
+            self.deadlines.clear(key.index as usize);
+        } else {
+            self.deadlines.set(key.index as usize, deadline);
         }
     }
 

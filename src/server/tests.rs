@@ -1,6 +1,7 @@
 //! One serving thread in this process, with an engine whose work the test does, and a memory budget of its own.
 
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -10,8 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Signal;
 
-use super::reactor::Outcome;
-use super::table::{Happened, Held, State, Taken};
+use super::connection::{Connection, Outcome};
+use super::table::{Held, Key, State, Taken};
 use super::*;
 use crate::app::{Job, Request, Route, Task};
 use crate::config::{EngineKind, Settings};
@@ -225,26 +226,28 @@ fn a_closed_connection_cannot_be_kept_by_sending() {
 
 /// Else a client that pipelines without end would be served once more in each turn than in the one before.
 #[test]
-fn a_connection_has_one_turn_at_a_time() {
+fn a_connection_that_goes_on_is_served_once_although_nothing_happens_on_it() {
     let server = server(1 << 20);
     let reactor = &server.reactors[0];
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let now = Moment::now();
-    let key = reactor.admit(server.permit(&stream).unwrap());
-    let held = || Box::new(Held { session: Session::new(now), charge: server.buffers.charge() });
-    reactor.dispose(server, key, stream, Some(held()), Outcome::Resume, now);
+    let key = reactor.table().insert(server.permit(&stream).unwrap());
+    let connection = Connection { server, reactor, key };
+    assert!(reactor.watch(key, &stream));
     for _ in 0..3 {
-        let mut table = reactor.table();
-        assert!(matches!(table.take(key, Happened { hung_up: false, is_reset: false }), Taken::Nothing));
-        assert_eq!(table.resumed(), [key]);
-        let Taken::Serve(stream, Some(_), _) = table.take_resumed(key) else { panic!("nothing to serve") };
-        assert!(!table.has_resumed());
-        table.resume(key, State::Waiting(stream, held()), now);
+        let held = Box::new(Held { session: Session::new(now), charge: server.buffers.charge() });
+        connection.dispose(stream, Some(held), Outcome::Resume, now);
+        let mut space = [const { MaybeUninit::uninit() }; 8];
+        let events = reactor.poll(&mut space).unwrap();
+        assert_eq!(events.iter().map(|event| Key::from(event.data.u64())).collect::<Vec<_>>(), [key]);
+        let Taken::Serve(back, Some(_), _) = reactor.table().take(key, false) else { panic!("nothing to serve") };
+        assert!(matches!(reactor.table().take(key, false), Taken::Nothing));
+        assert!(reactor.poll(&mut space).unwrap().is_empty());
+        stream = back;
     }
-    let mut table = reactor.table();
-    drop(table.remove(key));
-    assert!(matches!(table.take_resumed(key), Taken::Nothing), "the key of a connection that is gone");
+    connection.remove();
+    assert!(matches!(reactor.table().take(key, false), Taken::Nothing), "the key of a connection that is gone");
 }
 
 /// Else the time to write would run from the first of all responses for a client that reads slowly and asks on.
@@ -260,13 +263,13 @@ fn what_a_client_has_not_read_is_sent_before_more_is_decoded() {
     let mut stream = other.accept().unwrap().0;
     stream.set_nonblocking(true).unwrap();
     while stream.write(&[b'x'; 4096]).is_ok() {}
-    let (now, key) = (Moment::now(), reactor.admit(server.permit(&stream).unwrap()));
+    let (now, key) = (Moment::now(), reactor.table().insert(server.permit(&stream).unwrap()));
     assert!(reactor.watch(key, &stream));
     let mut session = Session::new(now);
     session.receive(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
     session.output_mut().extend_from_slice(b"unsent");
     let held = Box::new(Held { session, charge: server.buffers.charge() });
-    reactor.dispose(server, key, stream, Some(held), Outcome::Resume, now);
+    Connection { server, reactor, key }.dispose(stream, Some(held), Outcome::Resume, now);
     event_loop.turn();
     let mut table = reactor.table();
     let Some(State::Waiting(_, held)) = table.state(key) else { panic!("it does not wait") };

@@ -16,14 +16,14 @@ use rustix::io::Errno;
 
 use super::Server;
 use super::accept::Acceptor;
+use super::connection::{Connection, Outcome, Visit};
 use super::exchange::Exchange;
 use super::heartbeat::Beat;
 use super::memory::FreeMemory;
 use super::permit::PermitKind;
-use super::reactor::{LISTENER, NUDGE, Outcome, Reactor};
+use super::reactor::{LISTENER, NUDGE, Reactor};
 use super::socket::{self, Received};
-use super::table::{Happened, Held, Key, Taken};
-use super::visit::Visit;
+use super::table::{Key, Taken};
 use crate::app::Request;
 use crate::clock::Moment;
 use crate::http::{Expired, Session};
@@ -119,7 +119,6 @@ impl<E: Engine> EventLoop<E> {
         if accept || (nudged && self.acceptor.is_due(self.now)) {
             more |= self.accept();
         }
-        more |= self.resume();
         if nudged && self.now >= self.next_look {
             more |= self.look_at_clock();
         }
@@ -129,31 +128,31 @@ impl<E: Engine> EventLoop<E> {
         more
     }
 
+    /// Deals with a connection on whose socket something happened.
     fn on_event(&mut self, key: Key, flags: EventFlags) {
         let is_reset = flags.intersects(EventFlags::HUP | EventFlags::ERR);
         let hung_up = is_reset || flags.contains(EventFlags::RDHUP);
-        self.visit(key, Happened { hung_up, is_reset });
-    }
-
-    /// Deals with a connection on whose socket something happened.
-    fn visit(&mut self, key: Key, happened: Happened) {
-        let taken = self.reactor.table().take(key, happened);
-        if let Taken::Serve(stream, ..) = &taken
-            && happened.is_reset
-            && socket::has_timed_out(stream)
-        {
-            self.server.app.metrics.counters.timed_out.fetch_add(1, Relaxed);
-        }
-        self.go_on(key, taken, happened.hung_up);
-    }
-
-    fn go_on(&mut self, key: Key, taken: Taken, hung_up: bool) {
+        let taken = self.reactor.table().take(key, is_reset);
         match taken {
-            Taken::Serve(stream, held, permit) => self.serve(Visit::again(key, stream, permit, hung_up), held),
-            Taken::Lingering(stream) => self.reactor.linger(key, stream),
-            Taken::Wake(waker) => waker.wake(),
+            Taken::Serve(stream, held, permit) => {
+                if is_reset && socket::has_timed_out(&stream) {
+                    self.server.timed_out();
+                }
+                self.serve(self.visit(key, stream, permit, hung_up), held);
+            }
+            Taken::Lingering(stream) => self.connection(key).linger(stream),
             Taken::Nothing => {}
         }
+    }
+
+    fn connection(&self, key: Key) -> Connection {
+        Connection { server: self.server, reactor: self.reactor, key }
+    }
+
+    /// A connection that the reactor watches.
+    fn visit(&self, key: Key, stream: TcpStream, permit: PermitKind, hung_up: bool) -> Visit {
+        let connection = self.connection(key);
+        Visit { connection, stream: Some(stream), permit, is_watched: true, hung_up, is_drained: false }
     }
 
     /// Accepts a bounded number of connections and serves them; whether more may wait.
@@ -161,7 +160,9 @@ impl<E: Engine> EventLoop<E> {
         self.acceptor.start_batch(self.now);
         while let Some((stream, permit)) = self.acceptor.accept(self.now) {
             let kind = permit.kind;
-            let mut visit = Visit::first(self.reactor.admit(permit), stream, kind);
+            // It is watched from its first wait on.
+            let key = self.reactor.table().insert(permit);
+            let mut visit = Visit { is_watched: false, ..self.visit(key, stream, kind, false) };
             if kind == PermitKind::Refused {
                 self.refuse(&mut visit);
             } else {
@@ -169,16 +170,6 @@ impl<E: Engine> EventLoop<E> {
             }
         }
         self.acceptor.has_more()
-    }
-
-    /// Serves connections that are to go on without an event; whether more are left.
-    fn resume(&mut self) -> bool {
-        let resumed = self.reactor.table().resumed();
-        for key in resumed {
-            let taken = self.reactor.table().take_resumed(key);
-            self.go_on(key, taken, true);
-        }
-        self.reactor.table().has_resumed()
     }
 
     /// Ends what has waited too long, and what is idle once the server stops; whether more is left to look at.
@@ -203,15 +194,14 @@ impl<E: Engine> EventLoop<E> {
 
     /// Ends a connection that has waited long enough; `is_late` when that was until its own deadline.
     fn expire(&mut self, key: Key, is_late: bool) {
-        let taken = self.reactor.table().take(key, Happened { hung_up: true, is_reset: false });
+        let taken = self.reactor.table().take(key, false);
         let (stream, held, permit) = match taken {
             Taken::Serve(stream, held, permit) => (stream, held, permit),
-            Taken::Lingering(stream) => return self.dispose(key, stream, None, Outcome::Close),
-            Taken::Wake(waker) => return waker.wake(),
+            Taken::Lingering(_closes) => return self.connection(key).remove(),
             Taken::Nothing => return,
         };
         let counters = &self.server.app.metrics.counters;
-        let mut visit = Visit::again(key, stream, permit, true);
+        let mut visit = self.visit(key, stream, permit, true);
         let Some(mut held) = held else {
             // A request that arrived at the last moment is answered.
             return match visit.stream.as_ref().map(|stream| socket::receive(stream, &mut self.buffer)) {
@@ -224,34 +214,19 @@ impl<E: Engine> EventLoop<E> {
                 Some(Received::Nothing) if permit == PermitKind::Reserve => self.refuse(&mut visit),
                 _ => {
                     counters.timed_out.fetch_add(u64::from(is_late), Relaxed);
-                    self.leave(&mut visit, None, Outcome::Close);
+                    visit.leave(None, Outcome::Close, self.now);
                 }
             };
         };
         counters.timed_out.fetch_add(1, Relaxed);
         match held.session.expire() {
-            Expired::Idle => self.leave(&mut visit, None, Outcome::Close),
-            Expired::Response => self.leave(&mut visit, None, Outcome::Reset),
+            Expired::Idle => visit.leave(None, Outcome::Close, self.now),
+            Expired::Response => visit.leave(None, Outcome::Reset, self.now),
             Expired::Request => {
                 counters.answered(Endpoint::Rejected, None, 408);
                 self.serve_session(visit, Some(held));
             }
         }
-    }
-
-    /// Disposes of a connection, which is watched from now on if it stays.
-    fn leave(&self, visit: &mut Visit, held: Option<Box<Held>>, outcome: Outcome) {
-        let Some(stream) = visit.stream.take() else { return };
-        let ends = matches!(outcome, Outcome::Close | Outcome::Reset);
-        if ends || visit.is_watched || self.reactor.watch(visit.key, &stream) {
-            self.dispose(visit.key, stream, held, outcome);
-        } else {
-            self.dispose(visit.key, stream, None, Outcome::Close);
-        }
-    }
-
-    fn dispose(&self, key: Key, stream: TcpStream, held: Option<Box<Held>>, outcome: Outcome) {
-        self.reactor.dispose(self.server, key, stream, held, outcome, self.now);
     }
 }
 

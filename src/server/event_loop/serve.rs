@@ -7,12 +7,11 @@ use super::{Engine, EventLoop, READ_BYTES};
 use crate::app::Request;
 use crate::http::{GATHER_BYTES, Next, Response};
 use crate::metrics::Endpoint;
+use crate::server::connection::{Flushed, Outcome, Visit};
 use crate::server::exchange::Exchange;
 use crate::server::permit::PermitKind;
-use crate::server::reactor::{Flushed, Outcome, flush};
 use crate::server::socket::{self, Received};
 use crate::server::table::Held;
-use crate::server::visit::Visit;
 
 /// Requests and reads of one connection before the others have their turn.
 const TURN: u32 = 32;
@@ -24,7 +23,7 @@ impl<E: Engine> EventLoop<E> {
         if let Some(stream) = &visit.stream {
             socket::transmit(stream, &self.server.limit_reached());
         }
-        self.leave(visit, None, Outcome::Linger);
+        visit.leave(None, Outcome::Linger, self.now);
     }
 
     /// Serves a connection as far as it goes without waiting.
@@ -45,7 +44,7 @@ impl<E: Engine> EventLoop<E> {
             let session = held.as_mut().map_or(&mut self.session, |held| &mut held.session);
             if is_behind || left == 0 || session.output().len() >= GATHER_BYTES {
                 is_behind = false;
-                match flush(self.server, stream, session, self.now) {
+                match visit.connection.flush(stream, session, self.now) {
                     Flushed::All if left == 0 => break Outcome::Resume,
                     Flushed::All => {}
                     Flushed::Blocked => break Outcome::Wait,
@@ -62,13 +61,13 @@ impl<E: Engine> EventLoop<E> {
                 Next::Refused(status) => {
                     self.server.app.metrics.counters.answered(Endpoint::Rejected, None, status);
                 }
-                Next::Close { linger } => match flush(self.server, stream, session, self.now) {
+                Next::Close { linger } => match visit.connection.flush(stream, session, self.now) {
                     Flushed::All if linger || socket::has_input(stream) => break Outcome::Linger,
                     Flushed::All | Flushed::Broken => break Outcome::Close,
                     Flushed::Blocked => break Outcome::Wait,
                 },
                 Next::Read => {
-                    match flush(self.server, stream, session, self.now) {
+                    match visit.connection.flush(stream, session, self.now) {
                         Flushed::All => {}
                         Flushed::Blocked => break Outcome::Wait,
                         Flushed::Broken => break Outcome::Close,
@@ -97,7 +96,7 @@ impl<E: Engine> EventLoop<E> {
             }
             (_, held) => held,
         };
-        self.leave(&mut visit, held, outcome);
+        visit.leave(held, outcome, self.now);
     }
 
     /// Answers a request that a connection of the reserve may not make; gives back any other.
@@ -124,7 +123,7 @@ impl<E: Engine> EventLoop<E> {
         let session = held.as_mut().map_or(&mut self.session, |held| &mut held.session);
         if !request.is_stream() {
             let pending_bytes = self.engine.pending_bytes();
-            let exchange = Exchange::new(self.server, self.reactor, visit, session, pending_bytes, self.now);
+            let exchange = Exchange { visit, session, pending_bytes, now: self.now };
             // A bug that one request meets costs that request, not the connections of the whole thread.
             let outcome = catch_unwind(AssertUnwindSafe(|| self.engine.respond(exchange, request)));
             if visit.stream.is_some() && session.is_answering() {
@@ -141,8 +140,9 @@ impl<E: Engine> EventLoop<E> {
                 session.respond(&opening, self.now);
                 if let (Some(subscription), Some(room)) = (subscription, room)
                     && let Some(stream) = visit.stream.take()
-                    && let Some(permit) = self.reactor.release(visit.key, &stream)
+                    && let Some(permit) = self.reactor.table().remove(visit.connection.key)
                 {
+                    self.reactor.unwatch(&stream);
                     self.server.streams.subscribe(stream, permit, room, session.output(), subscription);
                 }
             }
