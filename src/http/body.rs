@@ -112,18 +112,17 @@ impl BodyDecoder {
                 State::SizeLf(size)
             }
             (State::Size(size) | State::AfterSize(size), b' ' | b'\t') => State::AfterSize(size),
-            (State::Size(size) | State::AfterSize(size), b';') => State::Extension(size),
-            (State::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => State::Extension(size),
+            (State::Size(size) | State::AfterSize(size), b';')
+            | (State::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => State::Extension(size),
             (State::SizeLf(0) | State::TrailerLf, b'\n') => State::TrailerStart,
             (State::SizeLf(size), b'\n') => State::Chunk(size),
             (State::ChunkCr, b'\r') => State::ChunkLf,
             (State::ChunkLf, b'\n') => State::SizeStart,
             (State::TrailerStart, b'\r') => State::FinalLf,
             (State::FinalLf, b'\n') => State::Ended,
-            (State::TrailerName, b':') => State::TrailerValue,
             (State::TrailerStart | State::TrailerName, byte) if is_token(byte) => State::TrailerName,
             (State::TrailerValue, b'\r') => State::TrailerLf,
-            (State::TrailerValue, b'\t' | b' '..=b'~' | 0x80..) => State::TrailerValue,
+            (State::TrailerName, b':') | (State::TrailerValue, b'\t' | b' '..=b'~' | 0x80..) => State::TrailerValue,
             _ => return Err(BAD_CHUNK),
         };
         // Leading zeros, too, could go on for ever.

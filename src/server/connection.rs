@@ -200,9 +200,8 @@ impl Connection {
         let now = Moment::now();
         let flushed = self.flush(&stream, &mut session, now);
         let outcome = match (flushed, session.closing()) {
-            (Flushed::Broken, _) => Outcome::Close,
             (Flushed::All, Some(linger)) if linger || socket::has_input(&stream) => Outcome::Linger,
-            (Flushed::All, Some(_)) => Outcome::Close,
+            (Flushed::All, Some(_)) | (Flushed::Broken, _) => Outcome::Close,
             _ => Outcome::Resume,
         };
         if session.is_idle() {

@@ -124,7 +124,7 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Service {
             None => Plan::Answer(Response::error(500, "no request was started")),
         };
         match plan {
-            Plan::Answer(response) => Either::Left(ready(self.call.borrow_mut().respond(response))),
+            Plan::Answer(response) => Either::Left(ready(Ok(self.call.borrow_mut().respond(response)))),
             Plan::Later(task) => {
                 let (work, end_by) = (config.live.work(), received + config.live.timeouts().write);
                 let call = Rc::clone(&self.call);
@@ -133,7 +133,7 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Service {
                         Task::Work(job) => job.finish(do_work(work, end_by).await),
                         Task::Store(job) => from_store(job, end_by).await,
                     };
-                    call.borrow_mut().respond(response)
+                    Ok(call.borrow_mut().respond(response))
                 }))
             }
         }
@@ -141,7 +141,7 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Service {
 }
 
 impl Call {
-    fn respond(&mut self, response: Response) -> Message {
+    fn respond(&mut self, response: Response) -> hyper::Response<Full<Bytes>> {
         self.has_response = true;
         self.envelope.keep_alive &= !response.is_last;
         let is_bodiless = response.is_bodiless();
@@ -165,7 +165,7 @@ impl Call {
         } else if self.envelope.http10 {
             headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
         }
-        Ok(message)
+        message
     }
 }
 
