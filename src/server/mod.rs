@@ -14,7 +14,6 @@ mod drain;
 mod event_loop;
 mod exchange;
 mod heartbeat;
-mod memory;
 mod metrics_log;
 mod per_address;
 mod permit;

@@ -10,6 +10,7 @@ use std::mem::MaybeUninit;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
@@ -19,11 +20,11 @@ use super::accept::Acceptor;
 use super::connection::{Connection, Outcome, Visit};
 use super::exchange::Exchange;
 use super::heartbeat::Beat;
-use super::memory::FreeMemory;
 use super::permit::PermitKind;
 use super::reactor::{LISTENER, NUDGE, Reactor};
 use super::socket::{self, Received};
 use super::table::{Key, Taken};
+use crate::allocator;
 use crate::app::Request;
 use crate::clock::Moment;
 use crate::http::{Expired, Session};
@@ -37,6 +38,9 @@ const EVENTS: usize = 256;
 
 /// Connections whose deadline has passed that are ended before those that are served have their turn.
 const EXPIRIES: usize = 32;
+
+/// How often a thread gives the memory that closed connections took back to the system.
+const RELEASE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How an engine answers a whole request.
 pub trait Engine {
@@ -59,7 +63,7 @@ pub struct EventLoop<E> {
     now: Moment,
     next_look: Moment,
     beat: Beat,
-    memory: FreeMemory,
+    next_release: Moment,
 }
 
 impl<E: Engine> EventLoop<E> {
@@ -80,7 +84,7 @@ impl<E: Engine> EventLoop<E> {
             now,
             next_look: now,
             beat: server.heartbeats.register(format!("serving thread {index}")),
-            memory: FreeMemory::default(),
+            next_release: now,
         })
     }
 
@@ -188,7 +192,11 @@ impl<E: Engine> EventLoop<E> {
                 self.expire(key, false);
             }
         }
-        self.memory.release(self.now);
+        if self.now >= self.next_release {
+            self.next_release = self.now + RELEASE_INTERVAL;
+            // What this thread has freed is kept by the allocator until this thread gives it back.
+            allocator::release_free_memory(false);
+        }
         false
     }
 
