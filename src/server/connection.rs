@@ -94,8 +94,12 @@ impl Connection {
                 self.reactor.table().set(self.key, State::Idle(stream), deadline);
             }
             (Outcome::Wait | Outcome::Resume, Some(mut held)) => {
+                let again = matches!(outcome, Outcome::Resume);
+                if again {
+                    held.session.blocked(now);
+                }
                 if held.charge.resize(held.session.buffered()) {
-                    self.wait(stream, held, matches!(outcome, Outcome::Resume));
+                    self.wait(stream, held, again);
                 } else {
                     self.refuse(stream, held, now);
                 }
@@ -115,18 +119,18 @@ impl Connection {
         }
     }
 
-    /// Has the connection wait for its client; `again` if there is something to do already.
+    /// Has the connection wait for its client; `again` if it could go on, which it does as soon as the socket has input, or
+    /// room for much more than a response.
     fn wait(self, stream: TcpStream, held: Box<Held>, again: bool) {
         let deadline = held.session.deadline(&self.server.timeouts());
         let mut table = self.reactor.table();
-        let is_blocked = !held.session.output().is_empty() && !table.watch_room(self.key);
-        // An event comes at once if there is input or room: whenever there is something to do, else only when the client has
-        // not read for the first time, for it would come again and again for input that is left unread until then.
-        if (again || is_blocked) && !self.reactor.watch_room(self.key, &stream) {
+        let is_first = (again || !held.session.output().is_empty()) && !table.watch_room(self.key);
+        // Not each time that the client has not read: input that is left unread until it has would be found again and again.
+        if (again || is_first) && !self.reactor.watch_room(self.key, &stream) {
             drop(table.remove(self.key));
             return;
         }
-        if is_blocked {
+        if is_first {
             // An error means that the connection is gone already.
             let _ = socket::set_unread_time(&stream, self.server.timeouts().write + RESET_TIME);
         }
@@ -179,6 +183,8 @@ impl Connection {
                 Sent::Broken => return Flushed::Broken,
             }
         }
+        // Nothing may have been left to send, and what waited for room goes on.
+        session.sent(0);
         Flushed::All
     }
 

@@ -16,7 +16,7 @@ use super::table::{Held, Key, State, Taken};
 use super::*;
 use crate::app::{Job, Request, Route, Task};
 use crate::config::{EngineKind, Settings};
-use crate::http::Session;
+use crate::http::{Expired, Session};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -248,6 +248,31 @@ fn a_connection_that_goes_on_is_served_once_although_nothing_happens_on_it() {
     }
     connection.remove();
     assert!(matches!(reactor.table().take(key, false), Taken::Nothing), "the key of a connection that is gone");
+}
+
+/// A socket with little room gives no event, and the kernel would give the client up without a word.
+#[test]
+fn a_connection_that_could_go_on_waits_for_its_client_no_longer_than_the_time_to_write() {
+    let server = server(1 << 20);
+    let reactor = &server.reactors[0];
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut stream = listener.accept().unwrap().0;
+    stream.set_nonblocking(true).unwrap();
+    while stream.write(&[b'x'; 4096]).is_ok() {}
+    client.read_exact(&mut [0; 64 << 10]).unwrap();
+    let (now, key) = (Moment::now(), reactor.table().insert(server.permit(&stream).unwrap()));
+    assert!(reactor.watch(key, &stream));
+    let mut session = Session::new(now);
+    session.receive(GET.as_bytes());
+    let held = Box::new(Held { session, charge: server.buffers.charge() });
+    Connection { server, reactor, key }.dispose(stream, Some(held), Outcome::Resume, now);
+    assert!(reactor.poll(&mut [const { MaybeUninit::uninit() }; 8]).unwrap().is_empty(), "there is room");
+    let mut table = reactor.table();
+    let late = now + server.timeouts().write + server.tick * 2;
+    assert_eq!(table.expire(late, 8), (vec![key], true));
+    let Taken::Serve(_stream, Some(mut held), _) = table.take(key, false) else { panic!("it does not wait") };
+    assert_eq!(held.session.expire(), Expired::Response);
 }
 
 /// Else the time to write would run from the first of all responses for a client that reads slowly and asks on.
