@@ -324,6 +324,11 @@ impl<R: Incoming> Session<R> {
         self.blocked_since.get_or_insert(now);
     }
 
+    /// Whether the client must read first.
+    pub fn is_behind(&self) -> bool {
+        !self.output.is_empty() || self.blocked_since.is_some()
+    }
+
     /// Whether received bytes have not been decoded.
     pub fn has_input(&self) -> bool {
         !self.unread().is_empty()
@@ -381,11 +386,6 @@ impl<R: Incoming> Session<R> {
             }
             State::Idle | State::Answering | State::Closing { .. } => Expired::Idle,
         }
-    }
-
-    /// Whether the client must read first.
-    fn is_behind(&self) -> bool {
-        !self.output.is_empty() || self.blocked_since.is_some()
     }
 
     fn unread(&self) -> &[u8] {

@@ -94,12 +94,8 @@ impl Connection {
                 self.reactor.table().set(self.key, State::Idle(stream), deadline);
             }
             (Outcome::Wait | Outcome::Resume, Some(mut held)) => {
-                let again = matches!(outcome, Outcome::Resume);
-                if again {
-                    held.session.blocked(now);
-                }
                 if held.charge.resize(held.session.buffered()) {
-                    self.wait(stream, held, again);
+                    self.wait(stream, held, matches!(outcome, Outcome::Resume), now);
                 } else {
                     self.refuse(stream, held, now);
                 }
@@ -119,12 +115,14 @@ impl Connection {
         }
     }
 
-    /// Has the connection wait for its client; `again` if it could go on, which it does as soon as the socket has input, or
-    /// room for much more than a response.
-    fn wait(self, stream: TcpStream, held: Box<Held>, again: bool) {
+    /// Has the connection wait for its client; `again` if it could go on, which it does as soon as its socket has room.
+    fn wait(self, stream: TcpStream, mut held: Box<Held>, again: bool, now: Moment) {
+        if again && !socket::has_room(&stream) {
+            held.session.blocked(now);
+        }
         let deadline = held.session.deadline(&self.server.timeouts());
         let mut table = self.reactor.table();
-        let is_first = (again || !held.session.output().is_empty()) && !table.watch_room(self.key);
+        let is_first = held.session.is_behind() && !table.watch_room(self.key);
         // Not each time that the client has not read: input that is left unread until it has would be found again and again.
         if (again || is_first) && !self.reactor.watch_room(self.key, &stream) {
             drop(table.remove(self.key));
