@@ -118,6 +118,20 @@ test("the policy of each page lets in nothing from elsewhere and nothing inline"
   }
 });
 
+test("fields of forms have the same colours and font on every page", async () => {
+  for (const path of [...Object.keys(SHOWN), "/runs", "/register"]) {
+    const page = await open(browser, at(path));
+    const { found, expected } = await page.evaluate(() => {
+      const add = (name) => document.body.appendChild(document.createElement(name));
+      const looks = (element) => (({ borderColor, color, fontFamily }) => ({ borderColor, color, fontFamily }))(getComputedStyle(element));
+      const body = add("p");
+      body.style.borderColor = "var(--neutral-line)";
+      return { found: ["input", "textarea", "select"].map((name) => looks(add(name))), expected: looks(body) };
+    });
+    for (const looks of found) assert.deepEqual(looks, expected, path);
+  }
+});
+
 test("numbers on the page equal /metrics within a sample while a load runs", async () => {
   const page = await open(browser, at("/compare3"));
   await drawn(page, "throughput", 2);
