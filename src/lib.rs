@@ -14,7 +14,7 @@
 //! - [`platform`]: the board. Collectors for `/proc` and `/sys`, one small file for each subsystem.
 //! - [`config`]: the settings. [`http`]: HTTP/1.1 without I/O.
 //! - [`trace`]: W3C trace context, spans, and their export; knows no thread-local variables.
-//! - [`client`]: single requests to other servers. [`clock`]: time for deadlines. [`log_limit`]: at most one warning a second. [`terminal`]: colours and numbers for people.
+//! - [`client`]: single requests to other servers. [`clock`]: time for deadlines. [`state_directory`]: where state is kept. [`log_limit`]: at most one warning a second. [`terminal`]: colours and numbers for people.
 //!
 //! Beside the server, each a command or a listener of its own:
 //!
@@ -46,6 +46,7 @@ mod platform;
 pub mod pprof;
 mod registrations;
 pub mod server;
+mod state_directory;
 mod status;
 pub mod store;
 mod terminal;

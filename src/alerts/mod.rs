@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use crate::client::{Url, probe, reachable};
 use crate::config::{Config, Peer};
 use crate::platform::BoardSample;
-use crate::store::settings::state_directory;
+use crate::state_directory;
 use incident::{Event, Incident, Kind};
 use outbox::{Message, Outbox};
 
@@ -207,6 +207,6 @@ impl Turn {
 }
 
 fn disk_is_nearly_full() -> bool {
-    let disk = state_directory().and_then(|directory| rustix::fs::statvfs(directory).ok());
+    let disk = state_directory::of_services().and_then(|directory| rustix::fs::statvfs(directory).ok());
     disk.is_some_and(|disk| (disk.f_bavail as f64) < (1.0 - NEARLY) * disk.f_blocks as f64)
 }

@@ -59,18 +59,16 @@ impl Access {
             return Some(Response::error(421, "the Host is none of this server's names: add it to ALLOWED_HOSTS"));
         }
         let acts = acts(request);
-        let is_permitted = match caller.source {
-            Source::Trusted => true,
-            Source::Unsaid => !acts,
-            Source::OtherPort(port) => {
-                !acts || is_page_of(&self.allowed, caller) || peers().iter().any(|peer| peer.port == port)
-            }
-            // Without an Origin no page gets to read the answer.
-            Source::Foreign => {
-                (!acts && (caller.origin.is_none() || is_compared(request.route) && is_page_of(&self.boards, caller)))
-                    || is_page_of(&self.allowed, caller)
-            }
-        };
+        let is_permitted = is_page_of(&self.allowed, caller)
+            || match caller.source {
+                Source::Trusted => true,
+                Source::Unsaid => !acts,
+                Source::OtherPort(port) => !acts || peers().iter().any(|peer| peer.port == port),
+                // Without an Origin no page gets to read the answer.
+                Source::Foreign => {
+                    !acts && (caller.origin.is_none() || is_compared(request.route) && is_page_of(&self.boards, caller))
+                }
+            };
         if !is_permitted {
             return Some(Response::error(403, "a browser may ask this only for a page of this server"));
         }

@@ -173,28 +173,31 @@ impl App {
     /// # Errors
     /// The response that says why there is no stream.
     pub fn open_stream(&self, request: &Request, has_room: bool) -> Result<(Response, Option<Subscription>), Response> {
-        if let Some(refusal) = self.access.refusal(request, || self.metrics.peers()) {
-            self.metrics.counters.answered(request.route.endpoint(), Some(request.method), refusal.status);
-            return Err(Response { is_last: true, ..refusal });
-        }
-        if matches!(request.route, Route::CourseEvents) && self.registrations.is_none() {
-            self.metrics.counters.answered(request.route.endpoint(), Some(request.method), 404);
-            return Err(self.courses_page());
-        }
-        let refusal = match (self.is_draining(), has_room) {
-            (true, _) => Some("the server is shutting down"),
-            (false, false) => Some("too many streams are open"),
-            (false, true) => None,
-        };
-        let status = if refusal.is_some() { 503 } else { 200 };
+        let refusal = self.stream_refusal(request, has_room);
+        let status = refusal.as_ref().map_or(200, |refusal| refusal.status);
         self.metrics.counters.answered(request.route.endpoint(), Some(request.method), status);
         match refusal {
-            Some(reason) => Err(self.access.share(&request.caller, Response { is_last: true, ..overloaded(reason) })),
+            Some(refusal) => Err(refusal),
             None => Ok((
                 self.access.share(&request.caller, EventLog::stream_head()),
                 (request.method == Method::Get).then(|| request.subscription()),
             )),
         }
+    }
+
+    fn stream_refusal(&self, request: &Request, has_room: bool) -> Option<Response> {
+        if let Some(refusal) = self.access.refusal(request, || self.metrics.peers()) {
+            return Some(Response { is_last: true, ..refusal });
+        }
+        if matches!(request.route, Route::CourseEvents) && self.registrations.is_none() {
+            return Some(self.courses_page());
+        }
+        let reason = match (self.is_draining(), has_room) {
+            (true, _) => "the server is shutting down",
+            (false, false) => "too many streams are open",
+            (false, true) => return None,
+        };
+        Some(self.access.share(&request.caller, Response { is_last: true, ..overloaded(reason) }))
     }
 
     /// What a stream begins with, and the id of the newest event in it.

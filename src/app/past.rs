@@ -8,9 +8,10 @@ use super::App;
 use super::request::{Body, MAX_ORDER, Request};
 use super::route::Route;
 use crate::config::Config;
-use crate::history::{FIELDS, History, Identity, Values, state_directory};
+use crate::history::{FIELDS, History, Identity, Values};
 use crate::http::{JSON, Method, Response};
 use crate::metrics::{Metrics, Reading};
+use crate::state_directory;
 
 /// What of `/metrics` a run keeps as its settings.
 const SETTINGS: [&str; 4] = ["version", "work", "num_cpu", "limits"];
@@ -33,7 +34,7 @@ pub(super) fn start(metrics: &Metrics, config: &Config) -> History {
     let sample: Value = serde_json::from_str(&metrics.read().to_json()).unwrap_or_default();
     let settings: Value = SETTINGS.iter().map(|name| ((*name).to_owned(), sample[*name].clone())).collect();
     let board = sample["pi"]["model"].as_str().map(str::to_owned);
-    History::start(Identity { engine: config.engine.name(), settings, board }, state_directory())
+    History::start(Identity { engine: config.engine.name(), settings, board }, state_directory::of_process())
 }
 
 impl App {

@@ -174,15 +174,7 @@ impl Request {
             Route::Registration(_) => "/registrations/{id}",
             _ => return None,
         };
-        let method = match self.method {
-            Method::Get => "GET",
-            Method::Head => "HEAD",
-            Method::Post => "POST",
-            Method::Delete => "DELETE",
-            // No such request takes work.
-            Method::Put | Method::Options | Method::Trace | Method::Patch => return None,
-        };
-        Some((method, route))
+        Some((name(self.method), route))
     }
 
     pub(super) fn subscription(&self) -> Subscription {
@@ -190,29 +182,40 @@ impl Request {
         Subscription { after: self.last_event_id, channel }
     }
 
-    pub(super) fn is_allowed(&self) -> bool {
+    /// The methods of its route.
+    fn methods(&self) -> &'static [Method] {
+        use Method::{Delete, Get, Head, Options, Post};
         match self.route {
-            Route::NotFound => true,
-            Route::Server => self.method == Method::Options,
-            Route::Process => matches!(self.method, Method::Get | Method::Head | Method::Post),
-            Route::Runs => matches!(self.method, Method::Get | Method::Head | Method::Post | Method::Options),
-            Route::Run(_) => matches!(self.method, Method::Get | Method::Head | Method::Delete | Method::Options),
-            Route::Registrations => self.method == Method::Post,
-            Route::Registration(_) => matches!(self.method, Method::Get | Method::Head | Method::Delete),
-            _ => matches!(self.method, Method::Get | Method::Head),
+            Route::Server => &[Options],
+            Route::Process => &[Get, Head, Post],
+            Route::Runs => &[Get, Head, Post, Options],
+            Route::Run(_) => &[Get, Head, Delete, Options],
+            Route::Registrations => &[Post],
+            Route::Registration(_) => &[Get, Head, Delete],
+            _ => &[Get, Head],
         }
     }
 
+    pub(super) fn is_allowed(&self) -> bool {
+        matches!(self.route, Route::NotFound) || self.methods().contains(&self.method)
+    }
+
     pub(super) fn not_allowed(&self) -> Response {
-        let allow = match self.route {
-            Route::Process => "GET, HEAD, POST",
-            Route::Runs => "GET, HEAD, POST, OPTIONS",
-            Route::Run(_) => "GET, HEAD, DELETE, OPTIONS",
-            Route::Registrations => "POST",
-            Route::Registration(_) => "GET, HEAD, DELETE",
-            _ => "GET, HEAD",
-        };
-        Response::error(405, "method not allowed").with("allow", allow)
+        let allow: Vec<_> = self.methods().iter().map(|method| name(*method)).collect();
+        Response::error(405, "method not allowed").with("allow", allow.join(", "))
+    }
+}
+
+fn name(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Head => "HEAD",
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Delete => "DELETE",
+        Method::Options => "OPTIONS",
+        Method::Trace => "TRACE",
+        Method::Patch => "PATCH",
     }
 }
 

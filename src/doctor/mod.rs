@@ -20,8 +20,8 @@ use crate::flood::parse_connections;
 use crate::platform::limits::MachineLimits;
 use crate::platform::siblings::Siblings;
 use crate::platform::{Board, BoardSample, Roots};
+use crate::state_directory;
 use crate::status;
-use crate::store::settings::state_directory;
 use crate::terminal::Paint;
 use finding::Check;
 use medium::Medium;
@@ -117,7 +117,7 @@ fn check(args: &DoctorArgs) -> Vec<Check> {
     let mut facts = Facts::read(&roots);
     let role = args.role.unwrap_or_else(|| facts.role());
     if role != Role::Client {
-        let directory = state_directory();
+        let directory = state_directory::of_services();
         facts.medium = directory.and_then(|directory| Medium::measure(&roots, &directory));
     }
     let connections = args.connections.get() as u64;

@@ -20,7 +20,6 @@ use bytes::Bytes;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
-pub use directory::state_directory;
 pub use fields::{FIELDS, Values};
 use fields::{Merger, names_json, write_row};
 use piece::Document;

@@ -12,24 +12,8 @@ pub const MAX_BATCH: usize = 256;
 /// Most commands that wait at once, whatever the prediction: bounds memory.
 pub const MAX_WAITING: usize = 65_536;
 
-/// How important a request is. Health, metrics and pages are not here: they never wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// Taking and giving back seats.
-    Registration,
-    /// Looking at registrations.
-    Browsing,
-}
-
-impl Class {
-    /// How long a request of this class may wait; `max_wait` is the setting for registrations.
-    pub fn longest_wait(self, max_wait: Duration) -> Duration {
-        match self {
-            Self::Registration => max_wait,
-            Self::Browsing => max_wait.min(Duration::from_millis(500)),
-        }
-    }
-}
+/// Longest wait of a look-up; a registration may wait for as long as the setting says. Health, metrics and pages never wait.
+pub const BROWSING_WAIT: Duration = Duration::from_millis(500);
 
 /// Predicts how long a newcomer waits for its answer.
 #[derive(Debug, Clone, Copy)]
@@ -166,7 +150,5 @@ mod tests {
         assert_eq!(retry_after(longest, longest, 0), Duration::from_secs(1));
         assert_eq!(retry_after_seconds(Duration::ZERO), 1);
         assert_eq!(retry_after_seconds(Duration::from_millis(4001)), 5);
-        assert_eq!(Class::Browsing.longest_wait(longest), Duration::from_millis(500));
-        assert_eq!(Class::Registration.longest_wait(longest), longest);
     }
 }

@@ -20,9 +20,10 @@ struct Open {
 }
 
 /// The state by the names that the field uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum State {
     /// Commands go to the store.
+    #[default]
     Closed,
     /// Commands are refused.
     Open,

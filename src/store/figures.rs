@@ -9,7 +9,7 @@ use super::model::Reason;
 const RECENT: usize = 256;
 
 /// Counters since the start, and the state now.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Figures {
     /// Commands that wait or are being carried out.
     pub pending: usize,
@@ -34,25 +34,6 @@ pub struct Figures {
     /// Size of, and time for the commit of, each of the last batches, a ring.
     recent: Vec<(usize, Duration)>,
     commit_max: Duration,
-}
-
-impl Default for Figures {
-    fn default() -> Self {
-        Self {
-            pending: 0,
-            commits: 0,
-            commands: 0,
-            batch_max: 0,
-            failures: 0,
-            admitted: 0,
-            refused: 0,
-            predicted_wait: Duration::ZERO,
-            breaker: State::Closed,
-            broken: None,
-            recent: Vec::new(),
-            commit_max: Duration::ZERO,
-        }
-    }
 }
 
 impl Figures {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::admission::{Class, MAX_BATCH, jittered, retry_after};
+use super::admission::{BROWSING_WAIT, MAX_BATCH, jittered, retry_after};
 use super::backend::{OpenError, ReadAccess, Source};
 use super::clock;
 use super::courses::CourseList;
@@ -45,7 +45,7 @@ impl Lookups {
             stopping: false,
             courses: Arc::default(),
         };
-        Self { state: Mutex::new(state), work: Condvar::new(), max_wait: Class::Browsing.longest_wait(max_wait) }
+        Self { state: Mutex::new(state), work: Condvar::new(), max_wait: max_wait.min(BROWSING_WAIT) }
     }
 
     /// The courses as they were at most a quarter of a second ago. The same `Arc` as before if nothing has changed.

@@ -1,19 +1,15 @@
 //! The values of the settings that concern the store.
 
-use std::env;
-use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::limits::Rate;
 #[cfg(feature = "postgres")]
 use super::postgres::PostgresUrl;
+use crate::state_directory;
 
 /// The name of the database file in the state directory.
 const FILE: &str = "registrations.db";
-
-/// Where the packaged services keep their state: what root works on when nothing else is said.
-const PACKAGED: &str = "/var/lib/fastgo";
 
 /// Where registrations are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,14 +54,8 @@ impl Location {
 
     /// `registrations.db` in the state directory; `None` without one, or where its name is not UTF-8.
     pub fn default_of_environment() -> Self {
-        state_directory().map_or(Self::None, |directory| Self::Sqlite(directory.join(FILE)))
+        state_directory::of_services().map_or(Self::None, |directory| Self::Sqlite(directory.join(FILE)))
     }
-}
-
-/// Where registrations are kept unless a setting says otherwise; `None` where the environment names no directory.
-pub fn state_directory() -> Option<PathBuf> {
-    let packaged = (rustix::process::geteuid().is_root() && Path::new(PACKAGED).is_dir()).then_some(PACKAGED);
-    directory(|name| env::var_os(name), packaged)
 }
 
 impl fmt::Display for Location {
@@ -78,17 +68,6 @@ impl fmt::Display for Location {
             Self::Postgres(url) => url.fmt(formatter),
         }
     }
-}
-
-fn directory(variable: impl Fn(&str) -> Option<OsString>, packaged: Option<&str>) -> Option<PathBuf> {
-    let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    // systemd lists several directories with colons between them; the first is ours.
-    variable("STATE_DIRECTORY")
-        .and_then(|list| env::split_paths(&list).next())
-        .filter(|path| path.is_absolute())
-        .or_else(|| packaged.map(PathBuf::from))
-        .or_else(|| absolute("XDG_STATE_HOME").map(|home| home.join("fastgo")))
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/state/fastgo")))
 }
 
 impl Rate {
@@ -138,23 +117,6 @@ mod tests {
         for text in ["none", "sqlite:/a/b.db"] {
             assert_eq!(Location::parse(text).map(|location| location.to_string()).as_deref(), Some(text));
         }
-    }
-
-    #[test]
-    fn the_default_is_in_the_state_directory() {
-        let with = |variables: &'static [(&str, &str)], packaged| {
-            let find =
-                |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value));
-            directory(find, packaged)
-        };
-        let state = |path: &str| Some(PathBuf::from(path));
-        let all = &[("STATE_DIRECTORY", "/var/lib/x:/y"), ("XDG_STATE_HOME", "/s"), ("HOME", "/h")];
-        assert_eq!(with(all, Some("/p")), state("/var/lib/x"));
-        assert_eq!(with(&all[1..], Some("/p")), state("/p"));
-        assert_eq!(with(&all[1..], None), state("/s/fastgo"));
-        assert_eq!(with(&all[2..], None), state("/h/.local/state/fastgo"));
-        assert_eq!(with(&[("HOME", "")], None), None);
-        assert_eq!(with(&[("XDG_STATE_HOME", "relative")], None), None);
     }
 
     #[test]

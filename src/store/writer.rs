@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::admission::{Class, MAX_BATCH, MAX_WAITING, Predictor, jittered, retry_after};
+use super::admission::{MAX_BATCH, MAX_WAITING, Predictor, jittered, retry_after};
 use super::backend::{OpenError, Source, WriteAccess};
 use super::breaker::Breaker;
 use super::clock;
@@ -204,9 +204,8 @@ impl State {
             return Err(Unavailable { reason: reason.clone(), retry_after });
         }
         let predicted = self.predicted(now);
-        let longest = Class::Registration.longest_wait(max_wait);
-        if predicted > longest || self.waiting.len() >= MAX_WAITING {
-            let retry_after = retry_after(predicted, longest, clock::spread());
+        if predicted > max_wait || self.waiting.len() >= MAX_WAITING {
+            let retry_after = retry_after(predicted, max_wait, clock::spread());
             return Err(Unavailable { reason: Reason::Overloaded, retry_after });
         }
         Ok(())

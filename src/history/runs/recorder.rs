@@ -99,7 +99,7 @@ struct Asked {
 }
 
 /// Watches the seconds go by and makes runs of them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::history) struct Recorder {
     before: Option<(f64, Values)>,
     idle_rate: f64,
@@ -107,12 +107,6 @@ pub(in crate::history) struct Recorder {
     current: Option<Current>,
     start: Option<Asked>,
     stop: bool,
-}
-
-impl Default for Recorder {
-    fn default() -> Self {
-        Self { before: None, idle_rate: 0.0, idle_connections: 0.0, current: None, start: None, stop: false }
-    }
 }
 
 impl Recorder {

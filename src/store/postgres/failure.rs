@@ -14,6 +14,8 @@ pub(super) enum Failure {
     Late,
     /// An answer that only this module could misunderstand.
     Unexpected,
+    /// A host's name cannot be resolved: the name, and why.
+    Name(String),
     /// An error of the connection, or the server's answer.
     Server(tokio_postgres::Error),
 }
@@ -29,6 +31,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Late => formatter.write_str("the server does not answer"),
             Self::Unexpected => formatter.write_str("the server's answer makes no sense"),
+            Self::Name(problem) => formatter.write_str(problem),
             Self::Server(error) => {
                 error.fmt(formatter)?;
                 let cause = std::error::Error::source(error);

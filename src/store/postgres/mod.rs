@@ -5,6 +5,7 @@
 //! returns once the server's medium, and its synchronous standby if it has one, hold it. The store's threads block on
 //! a runtime of this module; nobody else sees it.
 
+mod connect;
 mod failure;
 mod operator;
 mod read;

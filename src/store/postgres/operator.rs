@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use deadpool_postgres::{Object, Transaction};
+use deadpool_postgres::Transaction;
 
 use super::failure::Failure;
 use super::read;
-use super::server::Server;
+use super::server::{Object, Server};
 use super::url::PostgresUrl;
 use super::write::receipt;
 use crate::store::backend::{Administration, Inspection, OpenError};

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use deadpool_postgres::{Object, Pool};
 use tokio::task::JoinSet;
 use tokio_postgres::Row;
 
 use super::failure::Failure;
-use super::server::{Server, connection};
+use super::server::{Object, Pool, Server, connection};
 use super::write::receipt;
 use crate::store::backend::{OpenError, ReadAccess};
 use crate::store::courses::{Course, CourseList};

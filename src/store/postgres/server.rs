@@ -4,20 +4,25 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts};
+use deadpool::managed::{self, PoolError, Timeouts};
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::NoTls;
 
+use super::connect::Connector;
 use super::failure::Failure;
 use super::schema;
-use super::url::{CONNECT_TIMEOUT, PostgresUrl};
+use super::url::PostgresUrl;
 use crate::store::backend::OpenError;
 
 /// For one transaction. After it the outcome counts as unknown.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// For a free connection of the pool, and for the check of one that was used before.
+/// For a free connection of the pool, for the check of one that was used before, and for the first answers on a new one.
 pub(super) const POOL_TIMEOUT: Duration = Duration::from_millis(500);
+
+pub(super) type Pool = managed::Pool<Connector>;
+
+/// A connection, which returns to the pool when it is dropped.
+pub(super) type Object = managed::Object<Connector>;
 
 /// A server and the connections to it, shared by the threads of a store.
 #[derive(Clone)]
@@ -35,23 +40,12 @@ impl Server {
     pub(in crate::store) fn new(url: &PostgresUrl, pool: usize) -> io::Result<Self> {
         let runtime =
             Builder::new_multi_thread().worker_threads(1).enable_all().thread_name("store-postgres").build()?;
-        let connecting = url.0.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
-        let timeouts = Timeouts {
-            wait: Some(POOL_TIMEOUT),
-            create: Some(connecting * url.0.get_hosts().len() as u32 + POOL_TIMEOUT),
-            recycle: Some(POOL_TIMEOUT),
-        };
-        let prepare = Hook::async_fn(|client, _| {
-            Box::pin(async move { client.batch_execute(schema::SESSION).await.map_err(HookError::Backend) })
-        });
-        // Checks the connection, and ends a transaction that was left open; one that has failed costs the connection. Alone,
-        // ROLLBACK would put a warning into the server's log each time.
-        let manager = ManagerConfig { recycling_method: RecyclingMethod::Custom("BEGIN; ROLLBACK".into()) };
-        let pool = Pool::builder(Manager::from_config(url.0.clone(), NoTls, manager))
+        // The connector limits itself, host by host.
+        let timeouts = Timeouts { wait: Some(POOL_TIMEOUT), create: None, recycle: Some(POOL_TIMEOUT) };
+        let pool = Pool::builder(Connector::new(url))
             .max_size(pool)
             .timeouts(timeouts)
-            .runtime(deadpool_postgres::Runtime::Tokio1)
-            .post_create(prepare)
+            .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(io::Error::other)?;
         Ok(Self { shared: Arc::new(Shared { pool, runtime }) })
@@ -72,12 +66,13 @@ impl Server {
 
     /// A connection to a server that is fit for registrations, with the newest tables.
     pub(super) fn open(&self, create: bool) -> Result<Object, OpenError> {
-        let mut connection = self.run(self.connection())?;
         self.shared.runtime.block_on(async {
+            // Not within a deadline, so that every host has its time.
+            let mut connection = self.connection().await?;
             let check = tokio::time::timeout(DEADLINE, schema::check(&mut connection, create));
-            check.await.unwrap_or_else(|_| Err(Failure::Late.into()))
-        })?;
-        Ok(connection)
+            check.await.unwrap_or_else(|_| Err(Failure::Late.into()))?;
+            Ok(connection)
+        })
     }
 
     /// A connection that was tried just now, or a new one.
@@ -88,7 +83,7 @@ impl Server {
 
 pub(super) async fn connection(pool: &Pool) -> Result<Object, Failure> {
     pool.get().await.map_err(|error| match error {
-        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => Failure::Server(error),
+        PoolError::Backend(failure) => failure,
         _ => Failure::Late,
     })
 }

@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use deadpool_postgres::Object;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row, Statement};
 
 use super::failure::Failure;
-use super::server::{POOL_TIMEOUT, Server};
+use super::server::{Object, POOL_TIMEOUT, Server};
 use crate::store::backend::{Applied, OpenError, WriteAccess};
 use crate::store::clock;
 use crate::store::fill_random;

@@ -381,6 +381,32 @@ fn stop_and_start(engine: &str, turn: usize, cluster: &mut Cluster) -> (Duration
     (took, back)
 }
 
+/// Runs a command where the name server never answers.
+const NAME_SERVER_SILENT: &str = r#"
+    ip link set lo up && echo nameserver 127.0.0.1 >resolv.conf && mount --bind resolv.conf /etc/resolv.conf &&
+    exec python3 -c '
+import socket, subprocess, sys
+silent = socket.socket(type=socket.SOCK_DGRAM)
+silent.bind(("127.0.0.1", 53))
+sys.exit(subprocess.call(sys.argv[1:]))' "$@""#;
+
+#[test]
+#[ignore = "needs PostgreSQL: .ci/run postgres"]
+fn a_name_without_an_answer_leaves_the_next_host_its_time() {
+    let cluster = Cluster::new();
+    let database = format!("postgres://fastgo@db1.example,db2.example,{}/postgres", cluster.host());
+    let mut command = Command::new("unshare");
+    command.args(["--net", "--mount"]).current_dir(cluster.directory.path());
+    if !rustix::process::geteuid().is_root() {
+        command.arg("--map-root-user");
+    }
+    command.args(["sh", "-c", NAME_SERVER_SILENT, "sh", env!("CARGO_BIN_EXE_fastgo"), "registrations", "demo"]);
+    let started = Instant::now();
+    let output = command.args(["--database", &database]).output().expect("run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    println!("two names without an answer: connected to the third host and done after {:?}", started.elapsed());
+}
+
 #[test]
 #[ignore = "needs PostgreSQL: .ci/run postgres"]
 fn a_promoted_standby_has_everything_that_was_acknowledged() {
