@@ -19,7 +19,7 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// How much later than the server the kernel gives up a client that was seen not to read: it would do so without a word, the
 /// server resets the connection.
-const RESET_TIME: Duration = Duration::from_secs(1);
+const RESET_TIME: Duration = Duration::from_secs(3);
 
 /// Names a connection of a server.
 #[derive(Clone, Copy)]
