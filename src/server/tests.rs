@@ -260,7 +260,7 @@ fn a_connection_that_could_go_on_waits_for_its_client_no_longer_than_the_time_to
     let mut stream = listener.accept().unwrap().0;
     stream.set_nonblocking(true).unwrap();
     while stream.write(&[b'x'; 4096]).is_ok() {}
-    client.read_exact(&mut [0; 64 << 10]).unwrap();
+    client.read_exact(&mut vec![0; 64 << 10]).unwrap();
     let (now, key) = (Moment::now(), reactor.table().insert(server.permit(&stream).unwrap()));
     assert!(reactor.watch(key, &stream));
     let mut session = Session::new(now);

@@ -184,14 +184,14 @@ fn gauges_fall_back_after_a_storm() {
                 });
             }
         });
-        // One connection is open: the one that asks.
+        // One connection is open: the one that asks. The last of the others may still be in the kernel's queue.
         let after = server.wait_for_metrics("all gauges to fall", |metrics| {
-            metrics["active_connections"] == 1
+            metrics["connections"]["accepted"].as_u64() > Some(480)
+                && metrics["active_connections"] == 1
                 && ["idle_connections", "in_flight_requests", "sse_subscribers"].iter().all(|name| metrics[name] == 0)
                 && metrics["num_tasks"].as_u64() <= before["num_tasks"].as_u64()
                 && metrics["queue"]["depth"] == 0
         });
-        assert!(after["connections"]["accepted"].as_u64() > Some(480), "{after:#}");
         let total = |name: &str| after[name].as_u64().expect("a number");
         assert_eq!(total("total_requests"), total("completed_requests") + total("error_count"), "{after:#}");
         assert!(server.is_running());
