@@ -90,7 +90,7 @@ pub struct Session<R> {
     is_last_request: bool,
     /// When the current request's first byte came, or since when the connection is idle.
     since: Moment,
-    /// Since when the client must read before anything goes on.
+    /// Since when output waits for the client to read.
     blocked_since: Option<Moment>,
     /// How much of the unread input the last attempt to parse a head has seen.
     parsed: usize,
@@ -319,14 +319,9 @@ impl<R: Incoming> Session<R> {
         }
     }
 
-    /// What follows waits for the client to read. The time to write runs from the first such moment until all was sent.
+    /// The socket takes no more output for now. The time to write runs from the first such moment.
     pub fn blocked(&mut self, now: Moment) {
         self.blocked_since.get_or_insert(now);
-    }
-
-    /// Whether the client must read first.
-    pub fn is_behind(&self) -> bool {
-        !self.output.is_empty() || self.blocked_since.is_some()
     }
 
     /// Whether received bytes have not been decoded.
@@ -365,7 +360,7 @@ impl<R: Incoming> Session<R> {
 
     /// Until when the caller may wait for the client.
     pub fn deadline(&self, timeouts: &Timeouts) -> Moment {
-        if self.is_behind() {
+        if !self.output.is_empty() {
             return self.blocked_since.unwrap_or(self.since) + timeouts.write;
         }
         match self.state {
@@ -376,7 +371,7 @@ impl<R: Incoming> Session<R> {
 
     /// The deadline has passed.
     pub fn expire(&mut self) -> Expired {
-        if self.is_behind() {
+        if !self.output.is_empty() {
             return Expired::Response;
         }
         match self.state {

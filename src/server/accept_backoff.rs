@@ -12,7 +12,7 @@ use crate::log_limit::LogLimit;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The next connection can be accepted all the same (accept(2)).
+/// Errors of one connection, after which the next can be accepted (accept(2)).
 const OF_ONE_CONNECTION: [Errno; 11] = [
     Errno::INTR,
     Errno::CONNABORTED,

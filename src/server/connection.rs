@@ -1,4 +1,4 @@
-//! One connection, whoever has its socket: the place where it is decided what it does next.
+//! One connection, and the place where it is decided what it does next.
 
 use std::net::TcpStream;
 use std::task::{Context, Poll};
@@ -94,10 +94,12 @@ impl Connection {
                 self.reactor.table().set(self.key, State::Idle(stream), deadline);
             }
             (Outcome::Wait | Outcome::Resume, Some(mut held)) => {
-                if held.charge.resize(held.session.buffered()) {
-                    self.wait(stream, held, matches!(outcome, Outcome::Resume), now);
-                } else {
+                if !held.charge.resize(held.session.buffered()) {
                     self.refuse(stream, held, now);
+                } else if matches!(outcome, Outcome::Resume) {
+                    self.reactor.table().resume(self.key, stream, held);
+                } else {
+                    self.wait(stream, held);
                 }
             }
             (Outcome::Linger, _) => {
@@ -115,24 +117,18 @@ impl Connection {
         }
     }
 
-    /// Has the connection wait for its client; `again` if it could go on, which it does as soon as its socket has room.
-    fn wait(self, stream: TcpStream, mut held: Box<Held>, again: bool, now: Moment) {
-        if again && !socket::has_room(&stream) {
-            held.session.blocked(now);
-        }
-        let deadline = held.session.deadline(&self.server.timeouts());
-        let mut table = self.reactor.table();
-        let is_first = held.session.is_behind() && !table.watch_room(self.key);
-        // Not each time that the client has not read: input that is left unread until it has would be found again and again.
-        if (again || is_first) && !self.reactor.watch_room(self.key, &stream) {
-            drop(table.remove(self.key));
-            return;
-        }
-        if is_first {
+    /// Has the connection wait for its client.
+    fn wait(self, stream: TcpStream, held: Box<Held>) {
+        // Once: a new look would find the input that is left unread until then, again and again.
+        if !held.session.output().is_empty() && !self.reactor.table().watch_room(self.key) {
+            if !self.reactor.watch_room(self.key, &stream) {
+                return self.remove();
+            }
             // An error means that the connection is gone already.
             let _ = socket::set_unread_time(&stream, self.server.timeouts().write + RESET_TIME);
         }
-        table.set(self.key, State::Waiting(stream, held), deadline);
+        let deadline = held.session.deadline(&self.server.timeouts());
+        self.reactor.table().set(self.key, State::Waiting(stream, held), deadline);
     }
 
     /// Ends a connection whose unfinished request there is no memory for.
@@ -181,8 +177,6 @@ impl Connection {
                 Sent::Broken => return Flushed::Broken,
             }
         }
-        // Nothing may have been left to send, and what waited for room goes on.
-        session.sent(0);
         Flushed::All
     }
 
@@ -217,5 +211,8 @@ impl Connection {
         }
         // The event loop goes on with it: a pipelined request, a full socket, a close.
         self.dispose(stream, Some(Box::new(Held { session, charge })), outcome, now);
+        if matches!(outcome, Outcome::Resume) {
+            self.reactor.nudge();
+        }
     }
 }

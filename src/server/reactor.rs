@@ -84,8 +84,7 @@ impl Reactor {
         epoll::add(&self.epoll, stream, EventData::new_u64(key.into()), WATCHED).is_ok()
     }
 
-    /// Watches a connection for room to write as well, which gives an event at once if there is room or input; `false` when
-    /// it cannot be.
+    /// Watches a connection for room to write as well; `false` when it cannot be.
     pub(super) fn watch_room(&self, key: Key, stream: &TcpStream) -> bool {
         epoll::modify(&self.epoll, stream, EventData::new_u64(key.into()), WATCHED | EventFlags::OUT).is_ok()
     }

@@ -4,7 +4,6 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_linger, set_tcp_user_timeout, socket_error};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
@@ -72,11 +71,6 @@ pub(super) fn discard(stream: &TcpStream) -> bool {
         }
     }
     false
-}
-
-/// Whether the socket takes a good deal more, as an epoll sees it.
-pub(super) fn has_room(stream: &TcpStream) -> bool {
-    poll(&mut [PollFd::new(stream, PollFlags::OUT)], Some(&Timespec::default())) == Ok(1)
 }
 
 /// Whether input has arrived that closing would answer with a reset.

@@ -36,6 +36,8 @@ pub(super) enum State {
     Idle(TcpStream),
     /// Part of a request has come, or part of a response could not be sent.
     Waiting(TcpStream, Box<Held>),
+    /// There is more to do, in the event loop's next turn.
+    Resumed(TcpStream, Box<Held>),
     /// The event loop is serving it.
     Serving,
     /// A detached response is being made; what happens on the socket meanwhile is noted.
@@ -77,6 +79,8 @@ pub(super) struct Table {
     slots: Slab<Slot>,
     deadlines: Deadlines,
     generation: u32,
+    /// Those that are [`State::Resumed`], or were closed since.
+    resumed: Vec<Key>,
     most: usize,
 }
 
@@ -99,6 +103,7 @@ impl Table {
             slots: Slab::new(),
             deadlines: Deadlines::new(tick.as_millis() as u64, Moment::now()),
             generation: 0,
+            resumed: Vec::new(),
             most: 0,
         }
     }
@@ -124,23 +129,49 @@ impl Table {
         self.slot(key).is_some_and(|slot| std::mem::replace(&mut slot.watches_room, true))
     }
 
-    /// Takes a connection for the event loop. One whose response is being made is left: that something happened is noted, and
-    /// when the client is gone the response's task is woken.
+    /// Has a connection served in the event loop's next turn.
+    pub(super) fn resume(&mut self, key: Key, stream: TcpStream, held: Box<Held>) {
+        self.set(key, State::Resumed(stream, held), Moment::NEVER);
+        self.resumed.push(key);
+    }
+
+    /// Whether there are connections to be served in the next turn.
+    pub(super) fn has_resumed(&self) -> bool {
+        !self.resumed.is_empty()
+    }
+
+    /// Takes the connections that are to be served although nothing has happened on them.
+    pub(super) fn take_resumed(&mut self) -> Vec<(Key, Taken)> {
+        let keys = std::mem::take(&mut self.resumed);
+        let take = |key| {
+            let slot = self.slot(key)?;
+            let State::Resumed(stream, held) = std::mem::replace(&mut slot.state, State::Serving) else { return None };
+            Some((key, Taken::Serve(stream, Some(held), slot.permit.kind)))
+        };
+        keys.into_iter().filter_map(take).collect()
+    }
+
+    /// Takes a connection on which something happened, or whose deadline has passed, for the event loop. One that is to be
+    /// resumed is left until then. One whose response is being made is left as well: that something happened is noted, and when
+    /// the client is gone the response's task is woken.
     pub(super) fn take(&mut self, key: Key, is_client_gone: bool) -> Taken {
         let Some(slot) = self.slot(key) else { return Taken::Nothing };
-        if let State::Pending { readable, is_reset, waker } = &mut slot.state {
-            *readable = true;
-            *is_reset |= is_client_gone;
-            if *is_reset && let Some(waker) = waker.take() {
-                waker.wake();
-            }
-            return Taken::Nothing;
-        }
         match std::mem::replace(&mut slot.state, State::Serving) {
             State::Idle(stream) => Taken::Serve(stream, None, slot.permit.kind),
             State::Waiting(stream, held) => Taken::Serve(stream, Some(held), slot.permit.kind),
             State::Lingering(stream) => Taken::Lingering(stream),
-            State::Serving | State::Pending { .. } => Taken::Nothing,
+            State::Pending { is_reset, mut waker, .. } => {
+                let is_reset = is_reset || is_client_gone;
+                if is_reset && let Some(waker) = waker.take() {
+                    waker.wake();
+                }
+                slot.state = State::Pending { readable: true, is_reset, waker };
+                Taken::Nothing
+            }
+            other => {
+                slot.state = other;
+                Taken::Nothing
+            }
         }
     }
 

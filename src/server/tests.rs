@@ -1,7 +1,6 @@
 //! One serving thread in this process, with an engine whose work the test does, and a memory budget of its own.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,11 +11,11 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Signal;
 
 use super::connection::{Connection, Outcome};
-use super::table::{Held, Key, State, Taken};
+use super::table::{Held, State, Taken};
 use super::*;
 use crate::app::{Job, Request, Route, Task};
 use crate::config::{EngineKind, Settings};
-use crate::http::{Expired, Session};
+use crate::http::Session;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -226,7 +225,7 @@ fn a_closed_connection_cannot_be_kept_by_sending() {
 
 /// Else a client that pipelines without end would be served once more in each turn than in the one before.
 #[test]
-fn a_connection_that_goes_on_is_served_once_although_nothing_happens_on_it() {
+fn a_connection_has_one_turn_at_a_time() {
     let server = server(1 << 20);
     let reactor = &server.reactors[0];
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -234,45 +233,19 @@ fn a_connection_that_goes_on_is_served_once_although_nothing_happens_on_it() {
     let now = Moment::now();
     let key = reactor.table().insert(server.permit(&stream).unwrap());
     let connection = Connection { server, reactor, key };
-    assert!(reactor.watch(key, &stream));
+    let held = || Some(Box::new(Held { session: Session::new(now), charge: server.buffers.charge() }));
     for _ in 0..3 {
-        let held = Box::new(Held { session: Session::new(now), charge: server.buffers.charge() });
-        connection.dispose(stream, Some(held), Outcome::Resume, now);
-        let mut space = [const { MaybeUninit::uninit() }; 8];
-        let events = reactor.poll(&mut space).unwrap();
-        assert_eq!(events.iter().map(|event| Key::from(event.data.u64())).collect::<Vec<_>>(), [key]);
-        let Taken::Serve(back, Some(_), _) = reactor.table().take(key, false) else { panic!("nothing to serve") };
-        assert!(matches!(reactor.table().take(key, false), Taken::Nothing));
-        assert!(reactor.poll(&mut space).unwrap().is_empty());
+        connection.dispose(stream, held(), Outcome::Resume, now);
+        let mut table = reactor.table();
+        assert!(matches!(table.take(key, false), Taken::Nothing) && table.has_resumed());
+        let mut resumed = table.take_resumed();
+        let (again, Taken::Serve(back, Some(_), _)) = resumed.remove(0) else { panic!("nothing to serve") };
+        assert!(again == key && resumed.is_empty() && !table.has_resumed());
         stream = back;
     }
+    connection.dispose(stream, held(), Outcome::Resume, now);
     connection.remove();
-    assert!(matches!(reactor.table().take(key, false), Taken::Nothing), "the key of a connection that is gone");
-}
-
-/// A socket with little room gives no event, and the kernel would give the client up without a word.
-#[test]
-fn a_connection_that_could_go_on_waits_for_its_client_no_longer_than_the_time_to_write() {
-    let server = server(1 << 20);
-    let reactor = &server.reactors[0];
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let mut stream = listener.accept().unwrap().0;
-    stream.set_nonblocking(true).unwrap();
-    while stream.write(&[b'x'; 4096]).is_ok() {}
-    client.read_exact(&mut vec![0; 64 << 10]).unwrap();
-    let (now, key) = (Moment::now(), reactor.table().insert(server.permit(&stream).unwrap()));
-    assert!(reactor.watch(key, &stream));
-    let mut session = Session::new(now);
-    session.receive(GET.as_bytes());
-    let held = Box::new(Held { session, charge: server.buffers.charge() });
-    Connection { server, reactor, key }.dispose(stream, Some(held), Outcome::Resume, now);
-    assert!(reactor.poll(&mut [const { MaybeUninit::uninit() }; 8]).unwrap().is_empty(), "there is room");
-    let mut table = reactor.table();
-    let late = now + server.timeouts().write + server.tick * 2;
-    assert_eq!(table.expire(late, 8), (vec![key], true));
-    let Taken::Serve(_stream, Some(mut held), _) = table.take(key, false) else { panic!("it does not wait") };
-    assert_eq!(held.session.expire(), Expired::Response);
+    assert!(reactor.table().take_resumed().is_empty(), "a connection that is gone");
 }
 
 /// Else the time to write would run from the first of all responses for a client that reads slowly and asks on.

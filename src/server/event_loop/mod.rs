@@ -123,6 +123,12 @@ impl<E: Engine> EventLoop<E> {
         if accept || (nudged && self.acceptor.is_due(self.now)) {
             more |= self.accept();
         }
+        let resumed = self.reactor.table().take_resumed();
+        for (key, taken) in resumed {
+            // Whether the client has closed its side meanwhile is not known: reads find out.
+            self.go_on(key, taken, true);
+        }
+        more |= self.reactor.table().has_resumed();
         if nudged && self.now >= self.next_look {
             more |= self.look_at_clock();
         }
@@ -137,13 +143,18 @@ impl<E: Engine> EventLoop<E> {
         let is_reset = flags.intersects(EventFlags::HUP | EventFlags::ERR);
         let hung_up = is_reset || flags.contains(EventFlags::RDHUP);
         let taken = self.reactor.table().take(key, is_reset);
+        if let Taken::Serve(stream, ..) = &taken
+            && is_reset
+            && socket::has_timed_out(stream)
+        {
+            self.server.timed_out();
+        }
+        self.go_on(key, taken, hung_up);
+    }
+
+    fn go_on(&mut self, key: Key, taken: Taken, hung_up: bool) {
         match taken {
-            Taken::Serve(stream, held, permit) => {
-                if is_reset && socket::has_timed_out(&stream) {
-                    self.server.timed_out();
-                }
-                self.serve(self.visit(key, stream, permit, hung_up), held);
-            }
+            Taken::Serve(stream, held, permit) => self.serve(self.visit(key, stream, permit, hung_up), held),
             Taken::Lingering(stream) => self.connection(key).linger(stream),
             Taken::Nothing => {}
         }
