@@ -50,10 +50,7 @@ impl Server {
             // A proxy has the connections of many clients.
             (!self.app.config.trusted_proxies.contains(address)).then_some(address)
         };
-        let Ok(address) = self.per_address.enter(client) else {
-            counters.rejected.fetch_add(1, Relaxed);
-            return self.refusal_permit();
-        };
+        let Ok(address) = self.per_address.enter(client) else { return self.refusal_permit() };
         let permit = |kind| Permit { server: self, address, kind };
         if counters.active.fetch_add(1, Relaxed) < self.app.config.live.max_connections() as u64 {
             return Some(permit(PermitKind::Normal));
@@ -63,7 +60,6 @@ impl Server {
             return Some(permit);
         }
         drop(permit);
-        counters.rejected.fetch_add(1, Relaxed);
         self.refusal_permit()
     }
 
@@ -72,16 +68,15 @@ impl Server {
         kind == PermitKind::Normal || self.reserve.load(Relaxed) <= RESERVE - KEPT_FROM_STREAMS
     }
 
-    /// The same for one that can only be refused.
+    /// A permit for a connection that was accepted only to be refused; `None` when it is to be closed at once.
     pub(super) fn refuse_unseen(&'static self) -> Option<Permit> {
-        let counters = &self.app.metrics.counters;
-        counters.accepted.fetch_add(1, Relaxed);
-        counters.rejected.fetch_add(1, Relaxed);
+        self.app.metrics.counters.accepted.fetch_add(1, Relaxed);
         self.refusal_permit()
     }
 
-    /// A permit for a connection that only gets a refusal.
+    /// Counts a rejected connection. A permit for it, which only gets it a refusal.
     fn refusal_permit(&'static self) -> Option<Permit> {
+        self.app.metrics.counters.rejected.fetch_add(1, Relaxed);
         let permit = Permit { server: self, address: None, kind: PermitKind::Refused };
         (self.refused.fetch_add(1, Relaxed) < self.max_refused).then_some(permit)
     }
