@@ -210,8 +210,10 @@ impl Connection {
             }
         }
         // The event loop goes on with it: a pipelined request, a full socket, a close.
-        self.dispose(stream, Some(Box::new(Held { session, charge })), outcome, now);
-        if matches!(outcome, Outcome::Resume) {
+        let held = matches!(outcome, Outcome::Resume).then(|| Box::new(Held { session, charge }));
+        let resumes = held.is_some();
+        self.dispose(stream, held, outcome, now);
+        if resumes {
             self.reactor.nudge();
         }
     }
