@@ -26,7 +26,7 @@ use crate::server::MetricsLog;
 /// # Errors
 /// The address cannot be bound, or a thread cannot be started.
 pub fn start(app: &Arc<App>) -> anyhow::Result<()> {
-    may::configure(app.config.threads);
+    may::start_runtime(app.config.threads)?;
     Factory(Arc::clone(app)).start(app.config.address)?;
     let app = Arc::clone(app);
     thread::Builder::new().name("sampler".into()).spawn(move || sample(&app))?;

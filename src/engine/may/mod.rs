@@ -58,7 +58,7 @@ struct Coroutines {
 
 /// Starts the coroutine runtime, with an event loop for each of its threads.
 pub(super) fn start(server: &'static Server, listeners: Vec<TcpListener>) -> anyhow::Result<()> {
-    configure(listeners.len());
+    start_runtime(listeners.len()).context("cannot start a coroutine")?;
     let coroutines = Coroutines::new(server);
     // Where few files may be open, the connections of one loop must not take what the next needs to start.
     let mut loops = Vec::new();
@@ -81,15 +81,19 @@ pub(super) fn start(server: &'static Server, listeners: Vec<TcpListener>) -> any
     Ok(())
 }
 
-/// Settings of the runtime, to be made before its first coroutine.
-pub(super) fn configure(threads: usize) {
+/// Starts the runtime, with one coroutine that ends at once.
+pub(super) fn start_runtime(threads: usize) -> std::io::Result<()> {
     may::config()
         .set_workers(threads)
         .set_stack_size(STACK_BYTES / size_of::<usize>())
-        .set_pool_capacity(POOLED_STACKS)
+        // It makes as many stacks at its start, of two pages each; 0 would mean 1,000.
+        .set_pool_capacity(1)
         // Pinning needs a system call that a sandbox may refuse, and gains nothing on a board of its own.
         .set_worker_pin(false);
     may::config().set_timeout_ns(IDLE_WAKE_NS);
+    spawn(coroutine::Builder::new(), || {})?;
+    may::config().set_pool_capacity(POOLED_STACKS);
+    Ok(())
 }
 
 impl Engine for May {
