@@ -118,6 +118,7 @@ pub enum Parsed<'buf> {
 ///
 /// The answer does not depend on how the bytes were split on their way here: never more than `max_head_bytes` are
 /// looked at, in order.
+#[inline]
 pub fn parse_head<'buf>(buf: &'buf [u8], limits: &Limits) -> Result<Parsed<'buf>, Reject> {
     parse(buf, limits).map_err(|reject| Reject { head_only: is_head(buf), ..reject })
 }
@@ -145,6 +146,7 @@ pub(super) fn reduce_to_http11(buf: &mut [u8]) -> bool {
     }
 }
 
+#[inline]
 fn parse<'buf>(buf: &'buf [u8], limits: &Limits) -> Result<Parsed<'buf>, Reject> {
     let window = &buf[..buf.len().min(limits.max_head_bytes)];
     let overflows = buf.len() > limits.max_head_bytes;
@@ -190,20 +192,15 @@ fn bad_version(line: &[u8]) -> Reject {
     }
 }
 
+#[inline]
 fn admit<'buf>(bytes: usize, request: &httparse::Request<'_, 'buf>, limits: &Limits) -> Result<Head<'buf>, Reject> {
     let target = request.path.unwrap_or_default();
     if target.len() > MAX_TARGET_BYTES {
         return Err(Reject::new(414, "request target too long"));
     }
     let method = Method::parse(request.method.unwrap_or_default())?;
-    let mut head = Head {
-        bytes,
-        method,
-        path: target::path_of(method, target)?,
-        query: target.split_once('?').map_or("", |(_, query)| query),
-        http10: request.version == Some(0),
-        ..Head::default()
-    };
+    let (path, query) = target::path_and_query(method, target)?;
+    let mut head = Head { bytes, method, path, query, http10: request.version == Some(0), ..Head::default() };
     let mut fields = Fields::default();
     for header in request.headers.iter() {
         fields.note(header, &mut head)?;

@@ -204,6 +204,7 @@ impl<R: Incoming> Session<R> {
     }
 
     /// Parses a head; `None` when the body comes next.
+    #[inline]
     fn next_head(&mut self, limits: &Limits) -> Result<Option<Next<R>>, Reject> {
         self.state = State::Head;
         let unread = &mut self.input[self.taken..];
@@ -329,9 +330,9 @@ impl<R: Incoming> Session<R> {
         !self.unread().is_empty()
     }
 
-    /// Whether the connection could be held without this session: nothing received, nothing to send, nothing asked.
+    /// Whether the connection can be held without this session once the output is sent: nothing received, nothing asked.
     pub fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle) && !self.has_input() && self.output.is_empty()
+        matches!(self.state, State::Idle) && !self.has_input()
     }
 
     /// Whether the last response is in the output, and if so whether to linger after it.

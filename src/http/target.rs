@@ -5,27 +5,26 @@ use std::net::Ipv6Addr;
 use super::method::Method;
 use super::response::Reject;
 
-/// The path of `target`, without its query. Accepts origin-form, absolute-form for `http`, and `*` for OPTIONS.
-pub(super) fn path_of(method: Method, target: &str) -> Result<&str, Reject> {
-    if target.starts_with('/') {
-        return origin_form(target);
-    }
-    match method {
-        Method::Options if target == "*" => Ok(target),
+/// The path of `target` and what follows its question mark. Accepts origin-form, absolute-form for `http`, and `*` for OPTIONS.
+pub(super) fn path_and_query(method: Method, target: &str) -> Result<(&str, &str), Reject> {
+    match target.as_bytes() {
+        [b'/', ..] => origin_form(target),
+        b"*" if method == Method::Options => Ok((target, "")),
         _ => absolute_form(target),
     }
 }
 
-fn origin_form(target: &str) -> Result<&str, Reject> {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+fn origin_form(target: &str) -> Result<(&str, &str), Reject> {
+    let end = target.bytes().position(|byte| byte == b'?').unwrap_or(target.len());
+    let (path, query) = (&target[..end], target.get(end + 1..).unwrap_or_default());
     if path.bytes().all(is_path_byte) && query.bytes().all(is_query_byte) {
-        Ok(path)
+        Ok((path, query))
     } else {
         Err(Reject::bad_request("the request target has a character that must be percent-encoded"))
     }
 }
 
-fn absolute_form(target: &str) -> Result<&str, Reject> {
+fn absolute_form(target: &str) -> Result<(&str, &str), Reject> {
     let invalid = Err(Reject::bad_request("the request target is neither a path nor an http URL"));
     let Some(scheme_end) = target.find("://") else { return invalid };
     if !target[..scheme_end].eq_ignore_ascii_case("http") {
@@ -37,8 +36,8 @@ fn absolute_form(target: &str) -> Result<&str, Reject> {
     if authority.is_empty() || !is_host(authority.as_bytes()) {
         return invalid;
     }
-    let path = origin_form(path)?;
-    Ok(if path.is_empty() { "/" } else { path })
+    let (path, query) = origin_form(path)?;
+    Ok((if path.is_empty() { "/" } else { path }, query))
 }
 
 /// Whether `value` can be a `Host` field value: `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2). Empty is allowed
@@ -65,15 +64,15 @@ fn is_ip_literal(literal: &[u8]) -> bool {
 }
 
 /// A name or an IPv4 address; a `%` must begin an encoded byte.
-fn is_registered_name(mut name: &[u8]) -> bool {
-    loop {
-        name = match name {
-            [] => return true,
-            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
-            [byte, rest @ ..] if is_name_byte(*byte) => rest,
-            _ => return false,
-        }
-    }
+#[inline]
+fn is_registered_name(name: &[u8]) -> bool {
+    let is_plain = |part: &[u8]| part.iter().copied().all(is_name_byte);
+    let mut parts = name.split(|&byte| byte == b'%');
+    parts.next().is_none_or(is_plain)
+        && parts.all(|part| match part {
+            [high, low, rest @ ..] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit() && is_plain(rest),
+            _ => false,
+        })
 }
 
 /// Nothing, or a colon and a port that fits 16 bits or is empty.
@@ -84,6 +83,7 @@ fn is_port_suffix(suffix: &[u8]) -> bool {
 }
 
 /// `unreserved` or `sub-delims` of RFC 3986 §2.
+#[inline]
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
@@ -105,17 +105,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_accepted_form_yields_its_path() {
-        for (method, target, path) in [
-            (Method::Get, "/", "/"),
-            (Method::Get, "/health?deep=1", "/health"),
-            (Method::Get, "/a?x={}|^`", "/a"),
-            (Method::Get, "http://pi.local", "/"),
-            (Method::Get, "HTTP://pi.local:8080/metrics?x", "/metrics"),
-            (Method::Get, "http://[::1]:8080?q", "/"),
-            (Method::Options, "*", "*"),
+    fn every_accepted_form_yields_its_path_and_query() {
+        for (method, target, path, query) in [
+            (Method::Get, "/", "/", ""),
+            (Method::Get, "/a?", "/a", ""),
+            (Method::Get, "/health?deep=1", "/health", "deep=1"),
+            (Method::Get, "/a?x={}|^`?y", "/a", "x={}|^`?y"),
+            (Method::Get, "http://pi.local", "/", ""),
+            (Method::Get, "HTTP://pi.local:8080/metrics?x", "/metrics", "x"),
+            (Method::Get, "http://[::1]:8080?q", "/", "q"),
+            (Method::Options, "*", "*", ""),
         ] {
-            assert_eq!(path_of(method, target).unwrap(), path, "{target}");
+            assert_eq!(path_and_query(method, target).unwrap(), (path, query), "{target}");
         }
     }
 
@@ -133,7 +134,7 @@ mod tests {
             "/ü",
             "//\u{7f}",
         ] {
-            assert_eq!(path_of(Method::Get, target).unwrap_err().status, 400, "{target}");
+            assert_eq!(path_and_query(Method::Get, target).unwrap_err().status, 400, "{target}");
         }
     }
 

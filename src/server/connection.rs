@@ -202,7 +202,7 @@ impl Connection {
             (Flushed::All, Some(_)) | (Flushed::Broken, _) => Outcome::Close,
             _ => Outcome::Resume,
         };
-        if session.is_idle() {
+        if flushed == Flushed::All && session.is_idle() {
             // What arrives from here on, before the state is set, is noted by the event loop.
             let mut table = self.reactor.table();
             if let Some(State::Pending { readable: false, .. }) = table.state(self.key) {

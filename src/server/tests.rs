@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
 use rustix::process::Signal;
 
 use super::connection::{Connection, Outcome};
@@ -83,6 +84,24 @@ impl Running {
     fn used(&self) -> usize {
         self.server.buffers.used()
     }
+}
+
+/// An event loop on which nothing runs but the test, and its address. Its sockets take little that is not read.
+fn stopped_loop() -> (&'static Server, EventLoop<Handing>, SocketAddr) {
+    let server = server(1 << 20);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    set_socket_send_buffer_size(&listener, 4096).unwrap();
+    let address = listener.local_addr().unwrap();
+    (server, EventLoop::new(server, 0, listener, Handing(channel().0)).unwrap(), address)
+}
+
+/// What has arrived; nothing is waited for.
+fn arrived(mut stream: &TcpStream) -> String {
+    stream.set_nonblocking(true).unwrap();
+    let mut bytes = Vec::new();
+    while stream.read_to_end(&mut bytes).is_err_and(|error| error.kind() == ErrorKind::Interrupted) {}
+    String::from_utf8(bytes).unwrap()
 }
 
 fn wait_until(what: &str, done: impl Fn() -> bool) {
@@ -251,11 +270,8 @@ fn a_connection_has_one_turn_at_a_time() {
 /// Else the time to write would run from the first of all responses for a client that reads slowly and asks on.
 #[test]
 fn what_a_client_has_not_read_is_sent_before_more_is_decoded() {
-    let server = server(1 << 20);
+    let (server, mut event_loop, _) = stopped_loop();
     let reactor = &server.reactors[0];
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let mut event_loop = EventLoop::new(server, 0, listener, Handing(channel().0)).unwrap();
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let _client = TcpStream::connect(other.local_addr().unwrap()).unwrap();
     let mut stream = other.accept().unwrap().0;
@@ -272,6 +288,49 @@ fn what_a_client_has_not_read_is_sent_before_more_is_decoded() {
     let mut table = reactor.table();
     let Some(State::Waiting(_, held)) = table.state(key) else { panic!("it does not wait") };
     assert_eq!((held.session.output(), held.session.has_input()), (&b"unsent"[..], true));
+}
+
+const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// More responses than the outbox holds.
+#[test]
+fn requests_of_one_turn_are_all_answered_in_it() {
+    let (_, mut event_loop, address) = stopped_loop();
+    let mut clients = Vec::new();
+    for _ in 0..220 {
+        clients.push(TcpStream::connect(address).unwrap());
+        event_loop.turn();
+    }
+    for requests in [1, 3] {
+        for mut client in &clients {
+            client.write_all(&HEALTH.repeat(requests)).unwrap();
+        }
+        event_loop.turn();
+        for client in &clients {
+            assert_eq!(arrived(client).matches("HTTP/1.1 200 OK").count(), requests);
+        }
+    }
+}
+
+#[test]
+fn a_gathered_response_that_the_socket_does_not_take_waits_for_the_client() {
+    let (server, mut event_loop, address) = stopped_loop();
+    let mut client = TcpStream::connect(address).unwrap();
+    set_socket_recv_buffer_size(&client, 4096).unwrap();
+    let first_key = 1 << 32;
+    let mut asked = 0;
+    while !matches!(server.reactors[0].table().state(first_key.into()), Some(State::Waiting(..))) {
+        client.write_all(HEALTH).unwrap();
+        event_loop.turn();
+        asked += 1;
+        assert!(asked < 1_000_000, "all of it was taken");
+    }
+    let mut text = String::new();
+    while text.matches("HTTP/1.1 200 OK").count() < asked {
+        text += &arrived(&client);
+        event_loop.turn();
+    }
+    assert!(text.ends_with("\"}"), "the last response is not whole");
 }
 
 /// A thread that is needed must not be missing in silence.

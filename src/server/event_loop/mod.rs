@@ -29,12 +29,16 @@ use crate::app::Request;
 use crate::clock::Moment;
 use crate::http::{Expired, Session};
 use crate::metrics::Endpoint;
+use serve::Outbox;
 
 /// Read from a socket at once.
 const READ_BYTES: usize = 16 * 1024;
 
 /// Events looked at before other work of the thread has its turn.
 const EVENTS: usize = 256;
+
+/// How often a turn looks for events while there are some: that costs less than to wait for those that came meanwhile.
+const LOOKS: u32 = 16;
 
 /// Connections whose deadline has passed that are ended before those that are served have their turn.
 const EXPIRIES: usize = 32;
@@ -60,6 +64,9 @@ pub struct EventLoop<E> {
     acceptor: Acceptor,
     buffer: Box<[u8]>,
     session: Session<Request>,
+    outbox: Outbox,
+    /// Responses may go into the outbox, as it is sent soon.
+    gathers: bool,
     now: Moment,
     next_look: Moment,
     beat: Beat,
@@ -81,6 +88,8 @@ impl<E: Engine> EventLoop<E> {
             acceptor: Acceptor::new(server, reactor, listener)?,
             buffer: vec![0; READ_BYTES].into(),
             session: Session::new(now),
+            outbox: Outbox::default(),
+            gathers: false,
             now,
             next_look: now,
             beat: server.heartbeats.register(format!("serving thread {index}")),
@@ -100,16 +109,35 @@ impl<E: Engine> EventLoop<E> {
     /// The events cannot be seen; the process then ends.
     #[inline(never)] // A caller that goes on in another thread must not keep addresses of this one's thread-local variables.
     pub fn turn(&mut self) -> bool {
+        let mut left = EVENTS;
+        for _ in 0..LOOKS {
+            let (seen, more) = self.look(left);
+            if more {
+                self.reactor.nudge();
+                return true;
+            }
+            if seen == 0 {
+                break;
+            }
+            left -= seen;
+        }
+        false
+    }
+
+    /// Deals with the events that there are, up to `most`: how many there were, and whether something is left to do.
+    fn look(&mut self, most: usize) -> (usize, bool) {
         self.now = Moment::now();
         let mut space = [const { MaybeUninit::uninit() }; EVENTS];
-        let events = match self.reactor.poll(&mut space) {
+        let events = match self.reactor.poll(&mut space[..most]) {
             Ok(events) => &*events,
             Err(Errno::INTR) => &[],
             // Only a bug could cause it, and without its events the loop cannot serve any connection.
             Err(error) => panic!("epoll_wait: {error}"),
         };
-        let mut more = events.len() == EVENTS;
+        let seen = events.len();
+        let mut more = seen == most;
         let (mut accept, mut nudged) = (false, false);
+        self.gathers = true;
         for event in events {
             match event.data.u64() {
                 LISTENER => accept = true,
@@ -117,6 +145,8 @@ impl<E: Engine> EventLoop<E> {
                 key => self.on_event(key.into(), event.flags),
             }
         }
+        self.gathers = false;
+        self.send_gathered();
         if nudged {
             self.beat.beat();
         }
@@ -132,10 +162,7 @@ impl<E: Engine> EventLoop<E> {
         if nudged && self.now >= self.next_look {
             more |= self.look_at_clock();
         }
-        if more {
-            self.reactor.nudge();
-        }
-        more
+        (seen, more)
     }
 
     /// Deals with a connection on whose socket something happened.

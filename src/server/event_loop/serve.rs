@@ -1,5 +1,6 @@
 //! Serving one connection as far as it goes without waiting.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -15,6 +16,26 @@ use crate::server::table::Held;
 
 /// Requests and reads of one connection before the others have their turn.
 const TURN: u32 = 32;
+
+/// Responses of connections that are idle once these are sent. Reading from many sockets and then writing to them costs less
+/// than doing both to one after the other.
+#[derive(Default)]
+pub(super) struct Outbox {
+    visits: Vec<(Visit, Range<usize>)>,
+    bytes: Vec<u8>,
+}
+
+impl Outbox {
+    fn has_room(&self, response: &[u8]) -> bool {
+        !response.is_empty() && self.bytes.len() + response.len() <= GATHER_BYTES
+    }
+
+    fn add(&mut self, visit: Visit, response: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(response);
+        self.visits.push((visit, start..self.bytes.len()));
+    }
+}
 
 impl<E: Engine> EventLoop<E> {
     /// Answers that the connection limit is reached.
@@ -38,9 +59,10 @@ impl<E: Engine> EventLoop<E> {
         let limits = &self.server.app.config.live.limits();
         let mut left = TURN;
         // What a client has not read is sent before more is decoded: the time to write is for what it was sent until then.
-        let mut is_behind = held.as_ref().is_some_and(|held| !held.session.output().is_empty());
+        let mut is_behind = !held.as_ref().map_or(&self.session, |held| &held.session).output().is_empty();
         let outcome = loop {
             let Some(stream) = &visit.stream else { return };
+            let gathers = self.gathers && visit.is_drained && held.is_none();
             let session = held.as_mut().map_or(&mut self.session, |held| &mut held.session);
             if is_behind || left == 0 || session.output().len() >= GATHER_BYTES {
                 is_behind = false;
@@ -54,7 +76,7 @@ impl<E: Engine> EventLoop<E> {
             match session.next(limits, self.now) {
                 Next::Request(request) => {
                     left -= 1;
-                    if let Some(request) = self.reserve(visit.permit, request, &mut held) {
+                    if self.may_ask(visit.permit, &request, &mut held) {
                         self.respond(&mut visit, &mut held, request);
                     }
                 }
@@ -66,6 +88,9 @@ impl<E: Engine> EventLoop<E> {
                     Flushed::All | Flushed::Broken => break Outcome::Close,
                     Flushed::Blocked => break Outcome::Wait,
                 },
+                Next::Read if gathers && session.is_idle() && self.outbox.has_room(session.output()) => {
+                    return self.outbox.add(visit, session.output());
+                }
                 Next::Read => {
                     match visit.connection.flush(stream, session, self.now) {
                         Flushed::All => {}
@@ -99,19 +124,30 @@ impl<E: Engine> EventLoop<E> {
         visit.leave(held, outcome, self.now);
     }
 
-    /// Answers a request that a connection of the reserve may not make; gives back any other.
-    fn reserve(&mut self, permit: PermitKind, request: Request, held: &mut Option<Box<Held>>) -> Option<Request> {
+    /// Sends the gathered responses.
+    pub(super) fn send_gathered(&mut self) {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        for (visit, response) in outbox.visits.drain(..) {
+            self.session.reset(self.now);
+            self.session.output_mut().extend_from_slice(&outbox.bytes[response]);
+            self.serve_session(visit, None);
+        }
+        outbox.bytes.clear();
+        self.outbox = outbox;
+    }
+
+    /// Whether a connection may make a request; one of the reserve may not make every one, and is then answered.
+    fn may_ask(&mut self, permit: PermitKind, request: &Request, held: &mut Option<Box<Held>>) -> bool {
         if permit == PermitKind::Normal {
-            return Some(request);
+            return true;
         }
         let session = held.as_mut().map_or(&mut self.session, |held| &mut held.session);
         session.close_after_response();
-        if request.is_internal() {
-            return Some(request);
+        if !request.is_internal() {
+            self.server.app.metrics.counters.rejected.fetch_add(1, Relaxed);
+            session.respond(&self.server.refusal("the connection limit is reached"), self.now);
         }
-        self.server.app.metrics.counters.rejected.fetch_add(1, Relaxed);
-        session.respond(&self.server.refusal("the connection limit is reached"), self.now);
-        None
+        request.is_internal()
     }
 
     /// Has a request answered, or a stream opened.
