@@ -136,10 +136,10 @@ fn location(given: Option<&str>) -> Result<Location, BadSettings> {
         Some(text) => Location::parse(text)
             .ok_or_else(|| BadSettings::one(format!("--database {text:?}: {} is needed", Location::EXPECTED)))?,
     };
-    match location {
-        Location::None => Err(BadSettings::one("--database: registrations need one: sqlite:FILE")),
-        location => Ok(location),
+    if matches!(location, Location::None) {
+        return Err(BadSettings::one("--database: registrations need one: sqlite:FILE"));
     }
+    Ok(location)
 }
 
 /// The file, or the server and its database.

@@ -12,6 +12,7 @@ impl Location {
     ///
     /// # Errors
     /// The threads that it needs cannot be started.
+    #[cfg_attr(not(feature = "postgres"), expect(clippy::unnecessary_wraps, reason = "a file needs no thread"))]
     pub(super) fn source(
         &self,
         #[cfg_attr(not(feature = "postgres"), expect(unused, reason = "a file needs no pool"))] pool: usize,
