@@ -118,7 +118,6 @@ pub enum Parsed<'buf> {
 ///
 /// The answer does not depend on how the bytes were split on their way here: never more than `max_head_bytes` are
 /// looked at, in order.
-#[inline]
 pub fn parse_head<'buf>(buf: &'buf [u8], limits: &Limits) -> Result<Parsed<'buf>, Reject> {
     parse(buf, limits).map_err(|reject| Reject { head_only: is_head(buf), ..reject })
 }
@@ -146,7 +145,6 @@ pub(super) fn reduce_to_http11(buf: &mut [u8]) -> bool {
     }
 }
 
-#[inline]
 fn parse<'buf>(buf: &'buf [u8], limits: &Limits) -> Result<Parsed<'buf>, Reject> {
     let window = &buf[..buf.len().min(limits.max_head_bytes)];
     let overflows = buf.len() > limits.max_head_bytes;
@@ -192,7 +190,6 @@ fn bad_version(line: &[u8]) -> Reject {
     }
 }
 
-#[inline]
 fn admit<'buf>(bytes: usize, request: &httparse::Request<'_, 'buf>, limits: &Limits) -> Result<Head<'buf>, Reject> {
     let target = request.path.unwrap_or_default();
     if target.len() > MAX_TARGET_BYTES {

@@ -204,7 +204,6 @@ impl<R: Incoming> Session<R> {
     }
 
     /// Parses a head; `None` when the body comes next.
-    #[inline]
     fn next_head(&mut self, limits: &Limits) -> Result<Option<Next<R>>, Reject> {
         self.state = State::Head;
         let unread = &mut self.input[self.taken..];

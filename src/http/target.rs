@@ -64,7 +64,6 @@ fn is_ip_literal(literal: &[u8]) -> bool {
 }
 
 /// A name or an IPv4 address; a `%` must begin an encoded byte.
-#[inline]
 fn is_registered_name(name: &[u8]) -> bool {
     let is_plain = |part: &[u8]| part.iter().copied().all(is_name_byte);
     let mut parts = name.split(|&byte| byte == b'%');
@@ -83,7 +82,6 @@ fn is_port_suffix(suffix: &[u8]) -> bool {
 }
 
 /// `unreserved` or `sub-delims` of RFC 3986 §2.
-#[inline]
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(

@@ -55,13 +55,19 @@ pub(super) fn server(buffers: usize) -> &'static Server {
     Server::with_buffers(app, 1, buffers).unwrap()
 }
 
-fn start(buffers: usize) -> Running {
+/// An event loop that turns only when a test calls it, with its address and what it hands over.
+fn stopped_loop(buffers: usize) -> (EventLoop<Handing>, Running) {
     let server = server(buffers);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     let (sender, work) = channel();
-    let mut event_loop = EventLoop::new(server, 0, listener, Handing(sender)).unwrap();
+    let event_loop = EventLoop::new(server, 0, listener, Handing(sender)).unwrap();
+    (event_loop, Running { server, address, work })
+}
+
+fn start(buffers: usize) -> Running {
+    let (mut event_loop, running) = stopped_loop(buffers);
     thread::spawn(move || {
         loop {
             if !event_loop.turn() {
@@ -70,8 +76,8 @@ fn start(buffers: usize) -> Running {
             }
         }
     });
-    server.start_threads().unwrap();
-    Running { server, address, work }
+    running.server.start_threads().unwrap();
+    running
 }
 
 impl Running {
@@ -84,16 +90,6 @@ impl Running {
     fn used(&self) -> usize {
         self.server.buffers.used()
     }
-}
-
-/// An event loop on which nothing runs but the test, and its address. Its sockets take little that is not read.
-fn stopped_loop() -> (&'static Server, EventLoop<Handing>, SocketAddr) {
-    let server = server(1 << 20);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    set_socket_send_buffer_size(&listener, 4096).unwrap();
-    let address = listener.local_addr().unwrap();
-    (server, EventLoop::new(server, 0, listener, Handing(channel().0)).unwrap(), address)
 }
 
 /// What has arrived; nothing is waited for.
@@ -270,7 +266,7 @@ fn a_connection_has_one_turn_at_a_time() {
 /// Else the time to write would run from the first of all responses for a client that reads slowly and asks on.
 #[test]
 fn what_a_client_has_not_read_is_sent_before_more_is_decoded() {
-    let (server, mut event_loop, _) = stopped_loop();
+    let (mut event_loop, Running { server, .. }) = stopped_loop(1 << 20);
     let reactor = &server.reactors[0];
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let _client = TcpStream::connect(other.local_addr().unwrap()).unwrap();
@@ -295,10 +291,10 @@ const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
 /// More responses than the outbox holds.
 #[test]
 fn requests_of_one_turn_are_all_answered_in_it() {
-    let (_, mut event_loop, address) = stopped_loop();
+    let (mut event_loop, running) = stopped_loop(1 << 20);
     let mut clients = Vec::new();
     for _ in 0..220 {
-        clients.push(TcpStream::connect(address).unwrap());
+        clients.push(running.connect());
         event_loop.turn();
     }
     for requests in [1, 3] {
@@ -314,12 +310,17 @@ fn requests_of_one_turn_are_all_answered_in_it() {
 
 #[test]
 fn a_gathered_response_that_the_socket_does_not_take_waits_for_the_client() {
-    let (server, mut event_loop, address) = stopped_loop();
-    let mut client = TcpStream::connect(address).unwrap();
+    let (mut event_loop, running) = stopped_loop(1 << 20);
+    let mut client = running.connect();
     set_socket_recv_buffer_size(&client, 4096).unwrap();
-    let first_key = 1 << 32;
+    while event_loop.turn() {}
+    let (reactor, key) = (&running.server.reactors[0], (1 << 32).into());
+    match reactor.table().state(key) {
+        Some(State::Idle(stream)) => set_socket_send_buffer_size(stream, 4096).unwrap(),
+        _ => panic!("it is not the first connection"),
+    }
     let mut asked = 0;
-    while !matches!(server.reactors[0].table().state(first_key.into()), Some(State::Waiting(..))) {
+    while !matches!(reactor.table().state(key), Some(State::Waiting(..))) {
         client.write_all(HEALTH).unwrap();
         event_loop.turn();
         asked += 1;

@@ -143,11 +143,12 @@ impl<E: Engine> EventLoop<E> {
         }
         let session = held.as_mut().map_or(&mut self.session, |held| &mut held.session);
         session.close_after_response();
-        if !request.is_internal() {
+        let is_internal = request.is_internal();
+        if !is_internal {
             self.server.app.metrics.counters.rejected.fetch_add(1, Relaxed);
             session.respond(&self.server.refusal("the connection limit is reached"), self.now);
         }
-        request.is_internal()
+        is_internal
     }
 
     /// Has a request answered, or a stream opened.
